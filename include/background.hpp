@@ -1,0 +1,1073 @@
+// background: run functions in the background, on a global pool of worker threads.
+//
+//     #include <background.hpp>
+//
+//     background::task send_email{[](std::string to, std::string subject) { /* takes seconds */ }};
+//     send_email("alice@example.com", "Hello");            // returns at once; nobody has to look at the future
+//
+//     background::n = 8;                                   // up to 8 jobs run at the same time
+//     background::task process_image{resize_and_compress}; // any callable
+//     std::future<int> bytes = process_image("photo.jpg"); // keep the std::future where the result matters
+//     bytes.get();
+//
+// A task is the callable that you wrap; a job is one call of it, queued or running. Jobs run on workers, the threads
+// of one pool that the whole program shares. A slot is the right to run a job: there are `background::n` of them.
+// The interface comes first and is all one needs to use the library; the engine follows, bottom-up.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>             // the queue, the flags that submitters read
+#include <chrono>             // bounds on looking before sleeping
+#include <condition_variable> // parking
+#include <cstddef>            // size_t, max_align_t
+#include <cstdint>            // counters of fixed width
+#include <cstdlib>            // atexit
+#include <exception>          // exception_ptr
+#include <future>             // promise, future, shared_future
+#include <limits>             // the largest int
+#include <memory>             // unique_ptr, allocator_arg
+#include <mutex>              // mutex, unique_lock
+#include <new>                // placement and over-aligned new
+#include <stdexcept>          // invalid_argument
+#include <string>             // the message of invalid_argument
+#include <system_error>       // system_error
+#include <thread>             // thread
+#include <tuple>              // the arguments of a job, and apply
+#include <type_traits>        // decay, invoke_result
+#include <utility>            // move, forward
+
+#define BACKGROUND_VERSION "1.0.0"
+
+// --- platform: all that differs from one system, compiler or standard library to the next ------------------------------
+
+#if !defined(__cpp_exceptions) && !defined(_CPPUNWIND)
+#error "background.hpp needs exceptions: they carry a job's failure to its future"
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h> // thread names, pthread_atfork
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h> // SYS_gettid
+#include <unistd.h>      // getpid, syscall
+#elif defined(_MSC_VER)
+#include <intrin.h> // _mm_pause, __yield
+#endif
+
+namespace background::detail {
+
+/// Tells the processor that this thread waits in a loop.
+inline void relax() noexcept {
+#if defined(_MSC_VER) && (defined(_M_IX86) || defined(_M_X64))
+    _mm_pause();
+#elif defined(_MSC_VER)
+    __yield();
+#elif defined(__i386__) || defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__arm__) || defined(__aarch64__)
+    __asm__ __volatile__("yield" ::: "memory");
+#endif
+}
+
+/// Names the calling thread for debuggers and `ps -L`; on Windows it stays without a name.
+inline void name_this_thread() noexcept {
+#if defined(__APPLE__)
+    ::pthread_setname_np("background");
+#elif defined(__linux__)
+    ::pthread_setname_np(::pthread_self(), "background");
+#endif
+}
+
+/// Whether this is the main thread; where the system cannot tell, the first caller is: the header's own initialiser.
+inline bool on_main_thread() noexcept {
+#if defined(__linux__)
+    return ::getpid() == static_cast<::pid_t>(::syscall(SYS_gettid));
+#elif defined(__APPLE__)
+    return ::pthread_main_np() != 0;
+#else
+    static std::thread::id const main = std::this_thread::get_id();
+    return std::this_thread::get_id() == main;
+#endif
+}
+
+/// Registers what to do around fork(), where there is one.
+inline void at_fork(void (*before)(), void (*in_parent)(), void (*in_child)()) noexcept {
+#if defined(__unix__) || defined(__APPLE__)
+    ::pthread_atfork(before, in_parent, in_child);
+#else
+    static_cast<void>(before), static_cast<void>(in_parent), static_cast<void>(in_child);
+#endif
+}
+
+/// What a std::promise allocates besides the result and its frame: exact for libstdc++, enough for libc++. Too small a
+/// guess costs a visit to operator new, nothing else.
+#if defined(__GLIBCXX__)
+constexpr std::size_t shared_state_bytes = 7 * sizeof(void*);
+#else
+constexpr std::size_t shared_state_bytes = 160;
+#endif
+
+template<class F, class... Args> struct result_of_job;
+template<class F, class... Args> using future_of = std::future<typename result_of_job<F, Args...>::type>;
+template<class F, class... Args> future_of<F, Args...> submit(F&& callable, Args&&... args);
+template<class F> constexpr bool looks_callable();
+template<class T> constexpr bool is_future = false;
+template<class R> constexpr bool is_future<std::future<R>> = true;
+template<class R> constexpr bool is_future<std::shared_future<R>> = true;
+template<class Future> void await(Future& future);
+template<class F> void add_callback(F&& callback);
+
+/// The type of `background::n`. Not copyable: `auto old = n` would go on changing; write `int old = n`.
+struct limit_variable {
+    limit_variable() = default;
+    limit_variable(limit_variable const&) = delete;
+    limit_variable& operator=(limit_variable const&) = delete;
+    operator int() const noexcept;
+    template<class Integer> limit_variable& operator=(Integer slots);
+};
+
+} // namespace background::detail
+
+// --- interface ---------------------------------------------------------------------------------------------------------
+
+namespace background {
+
+/// How many jobs may run at the same time: reads as an `int`, takes any integer. It starts as
+/// `std::thread::hardware_concurrency()`, or 1 where that is unknown, and may be used before `main`.
+///
+/// Assigning never blocks. It throws `std::invalid_argument` naming the value if that is zero or less, and then changes
+/// nothing; any larger value is fine. A larger `n` takes effect at once, for queued jobs too (a worker that cannot be
+/// started is done without); a smaller one interrupts nothing: workers retire as they finish. Any thread may read and
+/// assign, tasks included. Workers start on demand and idle ones use no CPU.
+inline detail::limit_variable n;
+
+/// Submits one job, `callable(args...)`, and returns its std::future.
+///
+/// The callable and the arguments are decay-copied on the calling thread and the job invokes the copies as rvalues,
+/// as std::thread does: `std::ref` passes a reference, move-only arguments work. What the job returns or throws reaches
+/// the future, which becomes ready after the copies are destroyed and the callbacks have run. The future's destructor
+/// neither blocks nor cancels. Jobs start in the order of submission.
+///
+/// The call does not wait for the job. It throws what copying an argument or allocating throws, and
+/// `std::system_error` if there is no worker yet and none can be started: then nothing was submitted. Any thread may
+/// call it, at any time: before `main` too, and in static destructors, when the pool has ended and the job runs inline.
+/// Every job finishes before the process ends by exit() or return from `main`, and on exit from the main thread or from
+/// inside a task before any static object is destroyed.
+template<class F, class... Args> detail::future_of<F, Args...> run(F&& callable, Args&&... args) {
+    return detail::submit(std::forward<F>(callable), std::forward<Args>(args)...);
+}
+
+/// Wraps a callable into one that submits itself: `background::task work{f};` then `work(args...)` is `run(f, args...)`.
+///
+/// Calling an lvalue copies the callable into the job, so calls never race with each other and many threads may call
+/// one task, also a const one. Calling an rvalue (`std::move(work)(args...)`) moves it, so a move-only callable works
+/// there. A task may be copied and moved as its callable may. Use braces: `background::task(f)(x);` as a statement
+/// declares a variable `f`; where that can be told, it does not compile.
+template<class F> class task {
+    static_assert(detail::looks_callable<F>(),
+                  "background: a task wraps a callable, and this is none; mind the braces: `background::task(f)(x);` "
+                  "declares a variable f, `background::task{f}(x);` submits a job");
+
+public:
+    /// Wraps the callable; throws what moving it throws.
+    explicit task(F callable) : callable_(std::move(callable)) {}
+
+    /// Submits a job with a copy of the callable; all else is as with run().
+    template<class... Args> detail::future_of<F const&, Args...> operator()(Args&&... args) const& {
+        return detail::submit(callable_, std::forward<Args>(args)...);
+    }
+
+    /// Submits a job and moves the callable into it.
+    template<class... Args> detail::future_of<F, Args...> operator()(Args&&... args) && {
+        return detail::submit(std::move(callable_), std::forward<Args>(args)...);
+    }
+
+private:
+    F callable_;
+};
+template<class F> task(F) -> task<F>;
+
+/// Blocks until nothing is queued or running, callbacks included. Any number of threads may wait. Throws
+/// `std::system_error` (`resource_deadlock_would_occur`) inside a task or a callback, which it would wait for.
+void wait();
+
+/// Returns `future.get()`, and may be called inside a task: the waiting job gives its slot away and takes one again,
+/// before queued jobs do, when the future is ready. So jobs may wait for jobs, however deep, even with `n == 1`.
+///
+/// Takes std::future and std::shared_future from any library, as lvalue or rvalue. Throws what `future.get()` throws,
+/// `std::future_error` (`no_state`) for a future without state, and inside a task `std::system_error` if the waiting
+/// needs one more thread and none can be started: then the future is as it was. With libstdc++ a plain `.get()` or
+/// `.wait()` on a future that this library returned does the same.
+template<class Future> decltype(auto) get(Future&& future) {
+    static_assert(detail::is_future<std::decay_t<Future>>,
+                  "background: get() takes a std::future or std::shared_future");
+    detail::await(future);
+    return future.get();
+}
+
+/// Returns how many jobs are queued or running: each from its submission until shortly after its future is ready.
+/// Blocks for no job and never throws; any thread may call it.
+std::uint64_t pending() noexcept;
+
+/// Calls `callback(std::exception_ptr)` after every job from now on, with what the job threw or null.
+///
+/// Callbacks run on the worker, in the order of registration, before the job's future becomes ready, and on several
+/// workers at the same time. What they throw is ignored. They may submit jobs and register callbacks. They stay for
+/// ever. Any thread may register, at any time. Throws what copying the callback or allocating throws.
+template<class F> void callback(F&& callback) { detail::add_callback(std::forward<F>(callback)); }
+
+} // namespace background
+
+// --- engine: memory ----------------------------------------------------------------------------------------------------
+// A job lives in one block, made by the submitting thread and freed by whichever thread is done with it last: the worst
+// case for malloc (230 ns against 60). So a thread carves blocks from a chunk of its own; the chunk counts its live
+// blocks, and goes when the last of them does. While it is open its owner holds a large share of the count, so that
+// carving needs no atomic operation and the count cannot reach zero.
+
+namespace background::detail {
+
+struct chunk {
+    static constexpr std::size_t bytes = 8192 - 96; // with malloc's header and ours just under two pages
+    static constexpr std::uint32_t owner_share = 1u << 30;
+
+    std::atomic<std::uint32_t> live{owner_share};
+    std::uint32_t handed_out = 0; // written by the owner
+    std::size_t used = 0;         // written by the owner
+    alignas(std::max_align_t) unsigned char room[bytes];
+};
+
+/// What the engine knows of a thread. Constant-initialised and never destroyed, so that it can be used in destructors
+/// of thread-local objects, whatever their order.
+struct thread_state {
+    struct worker* self = nullptr; // the worker that this thread is, if any
+    chunk* open = nullptr;         // what this thread carves its jobs from
+    bool running = false;          // a job is on this thread's stack
+    bool waiting = false;          // and has given its slot away
+    bool guarded = false;          // thread_guard is constructed
+    bool ended = false;            // and destroyed
+};
+inline thread_state& this_thread() noexcept {
+    static thread_local thread_state state;
+    return state;
+}
+
+/// Takes shares of the count away. acq_rel: whoever sees zero comes after all that others did with their blocks.
+inline void return_shares(chunk& used, std::uint32_t shares) noexcept {
+    if (used.live.fetch_sub(shares, std::memory_order_acq_rel) == shares) delete &used;
+}
+
+/// Closes the thread's chunk: from here on it goes when its last block does.
+inline void close_chunk(thread_state& me) noexcept {
+    if (chunk* const full = std::exchange(me.open, nullptr))
+        return_shares(*full, chunk::owner_share - full->handed_out);
+}
+
+constexpr std::size_t round_up(std::size_t size, std::size_t alignment) {
+    return (size + alignment - 1) / alignment * alignment;
+}
+
+/// Returns a block and, in `home`, its chunk: null if the block comes from operator new, as large or over-aligned ones
+/// do, and those of threads whose end has begun.
+inline void* allocate(std::size_t size, std::size_t alignment, chunk*& home) {
+    thread_state& me = this_thread();
+    home = nullptr;
+    if (size > chunk::bytes / 4 || alignment > alignof(std::max_align_t) || me.ended)
+        return ::operator new (size, std::align_val_t{alignment});
+    size = round_up(size, alignof(std::max_align_t));
+    if (!me.open || chunk::bytes - me.open->used < size) {
+        chunk* const fresh = new chunk;
+        close_chunk(me);
+        me.open = fresh;
+    }
+    home = me.open;
+    ++home->handed_out;
+    return home->room + std::exchange(home->used, home->used + size);
+}
+
+inline void deallocate(void* block, std::size_t alignment, chunk* home) noexcept {
+    if (home) return return_shares(*home, 1);
+    ::operator delete (block, std::align_val_t{alignment});
+}
+
+// --- engine: callbacks -------------------------------------------------------------------------------------------------
+// A list that only grows, by one store each: reading it takes no lock, and a fork cannot find it half made.
+
+struct registered {
+    virtual void call(std::exception_ptr error) = 0;
+    std::atomic<registered*> next{nullptr};
+
+protected:
+    ~registered() = default;
+};
+inline std::atomic<registered*> first_callback{nullptr};
+
+template<class F> struct registered_callback final : registered {
+    template<class G> explicit registered_callback(G&& f) : callable(std::forward<G>(f)) {}
+    void call(std::exception_ptr error) override { static_cast<void>(callable(std::move(error))); }
+    F callable;
+};
+
+template<class F> void add_callback(F&& callback) {
+    using stored = std::decay_t<F>;
+    static_assert(std::is_invocable_v<stored&, std::exception_ptr>,
+                  "background: a callback takes a std::exception_ptr");
+    registered* const added = new registered_callback<stored>(std::forward<F>(callback));
+    std::atomic<registered*>* end = &first_callback;
+    // release: the callback's contents, for tell_callbacks; acquire: to walk on along what others registered
+    for (registered* other = nullptr; !end->compare_exchange_weak(other, added, std::memory_order_acq_rel);)
+        if (other) end = &std::exchange(other, nullptr)->next;
+}
+
+inline void tell_callbacks(std::exception_ptr const& error) noexcept {
+    registered* each = first_callback.load(std::memory_order_acquire); // pairs with add_callback, as below
+    for (; each; each = each->next.load(std::memory_order_acquire)) {
+        try {
+            each->call(error);
+        } catch (...) { // nobody is there to tell
+        }
+    }
+}
+
+// --- engine: job -------------------------------------------------------------------------------------------------------
+
+/// A call that waits to be run: what the queue and the workers know of it.
+struct job {
+    virtual void run() noexcept = 0; // once; the job is gone then
+    std::atomic<job*> next{nullptr}; // in the queue
+
+protected:
+    ~job() = default;
+};
+
+/// Whether T is a control block that tells how many promises and futures share its state: libstdc++'s does.
+template<class T, class = void> constexpr bool counts_owners = false;
+template<class T>
+constexpr bool counts_owners<T, std::void_t<decltype(std::declval<T const&>()._M_get_use_count())>> = true;
+
+/// Whether T is a shared state that can be extended: libstdc++'s is, and the others never ask.
+template<class T, class = void> constexpr bool extensible = false;
+template<class T>
+constexpr bool extensible<T, std::void_t<decltype(std::declval<T&>().wait_for(std::chrono::seconds(0)))>> =
+    std::is_polymorphic_v<T> && !std::is_final_v<T>;
+
+template<class Ready, class Wait> void wait_attentively(Ready ready, Wait wait);
+
+/// A shared state whose get() and wait() look before they sleep, and inside a job give the slot away. libstdc++ begins
+/// every wait with the virtual function _M_complete_async, by which the states of std::async join their thread; it is
+/// part of the ABI. No `override`: where the base has no such function, this falls silent. It buys round trips of 2000
+/// instead of 20 000 ns, and plain nested get() without deadlock.
+template<class State> struct attentive : State {
+    void _M_complete_async() {
+        static_assert(sizeof(attentive) == sizeof(State));
+        wait_attentively([this] { return this->wait_for(std::chrono::seconds(0)) == std::future_status::ready; },
+                         [this] { this->wait(); });
+    }
+};
+
+/// A job with its promise and with room for what the promise allocates, so that all of it is one block.
+///
+/// The block has owners, counted without atomics: the job until it is over, and each allocation of the promise. The job
+/// lets go while it still holds the promise, so before the shared state can go; whoever drops the state last then frees
+/// its parts one after the other. So no two threads touch the count at the same time, it reaches zero once, and nothing
+/// looks at the block after that.
+template<class R> class promised : public job {
+public:
+    promised(promised const&) = delete;
+    promised& operator=(promised const&) = delete;
+    std::future<R> get_future() { return promise_.get_future(); }
+
+protected:
+    template<class T> class allocator;
+
+    explicit promised(chunk* home) : home_(home), promise_(std::allocator_arg, allocator<char>(*this)) {}
+    ~promised() = default;
+    chunk* home() const noexcept { return home_; }
+
+    /// Whether a future is left. If not, set_value, which makes a system call, would be for nobody: 60 instead of 230 ns.
+    bool observed() const noexcept { return !owners_in_ || owners_in_(room_) > 1; } // the promise is one
+
+    /// Takes the promise out and gives up the job's share of the block, which lives on as long as the shared state.
+    std::promise<R> let_go() noexcept {
+        std::promise<R> promise = std::move(promise_);
+        release();
+        return promise;
+    }
+
+private:
+    struct result_frame { // as libstdc++ lays the result out
+        void* base[2];
+        std::conditional_t<std::is_object_v<R>, R, void*> value;
+        bool made;
+        void* allocator;
+    };
+    static constexpr std::size_t room_bytes =
+        round_up(shared_state_bytes, alignof(result_frame)) + sizeof(result_frame);
+
+    virtual void destroy() noexcept = 0;
+    void release() noexcept {
+        if (--owners_ == 0) destroy();
+    }
+
+    chunk* const home_;
+    std::uint32_t owners_ = 1;
+    std::uint32_t room_used_ = 0;
+    long (*owners_in_)(void const*) = nullptr; // counts the state's owners, if the room begins with its control block
+    std::promise<R> promise_;
+    alignas(result_frame) unsigned char room_[room_bytes];
+};
+
+/// Serves the promise from the room in its block, and from operator new when that is used up.
+template<class R> template<class T> class promised<R>::allocator {
+public:
+    using value_type = T;
+    explicit allocator(promised& block) noexcept : block_(&block) {}
+    template<class U> allocator(allocator<U> const& other) noexcept : block_(other.block_) {}
+
+    T* allocate(std::size_t count) {
+        std::size_t const begin = round_up(block_->room_used_, alignof(T));
+        std::size_t const end = begin + count * sizeof(T);
+        void* memory = block_->room_ + begin;
+        if (alignof(T) <= alignof(result_frame) && end <= room_bytes)
+            block_->room_used_ = static_cast<std::uint32_t>(end);
+        else
+            memory = ::operator new (count * sizeof(T), std::align_val_t{alignof(T)});
+        ++block_->owners_;
+        if constexpr (counts_owners<T>)
+            if (memory == block_->room_)
+                block_->owners_in_ = [](void const* room) { return static_cast<T const*>(room)->_M_get_use_count(); };
+        return static_cast<T*>(memory);
+    }
+
+    void deallocate(T* memory, std::size_t) noexcept {
+        auto const room = reinterpret_cast<std::uintptr_t>(block_->room_);
+        if (reinterpret_cast<std::uintptr_t>(memory) - room >= room_bytes)
+            ::operator delete (memory, std::align_val_t{alignof(T)});
+        block_->release();
+    }
+
+    template<class U, class... Args> void construct(U* at, Args&&... args) {
+        if constexpr (extensible<U>)
+            ::new (static_cast<void*>(at)) attentive<U>(std::forward<Args>(args)...);
+        else
+            ::new (static_cast<void*>(at)) U(std::forward<Args>(args)...);
+    }
+
+    friend bool operator==(allocator const& a, allocator const& b) noexcept { return a.block_ == b.block_; }
+    friend bool operator!=(allocator const& a, allocator const& b) noexcept { return a.block_ != b.block_; }
+
+private:
+    template<class U> friend class allocator;
+    promised* block_;
+};
+
+/// A job: the callable, its arguments, and the promise of what comes of them.
+template<class R, class F, class... Args> class call final : public promised<R> {
+public:
+    template<class... All> static call& make(All&&... all) {
+        chunk* home = nullptr;
+        void* const block = allocate(sizeof(call), alignof(call), home);
+        try {
+            return *::new (block) call(home, std::forward<All>(all)...);
+        } catch (...) {
+            deallocate(block, alignof(call), home);
+            throw;
+        }
+    }
+
+    void run() noexcept override {
+        auto const invoke = [this]() -> R {
+            return std::apply(std::move(bound_.callable), std::move(bound_.arguments));
+        };
+        try {
+            if constexpr (std::is_void_v<R>) {
+                invoke();
+                end(nullptr, [](auto& promise) { promise.set_value(); });
+            } else {
+                R&& result = invoke();
+                end(nullptr, [&result](auto& promise) { promise.set_value(std::forward<R>(result)); });
+            }
+        } catch (...) {
+            end(std::current_exception(), [](auto&) {});
+        }
+    }
+
+    /// The end of a job that could not be submitted.
+    void discard() noexcept {
+        bound_.~bound();
+        this->let_go();
+    }
+
+private:
+    struct bound {
+        template<class G, class... As>
+        explicit bound(G&& f, As&&... as) : callable(std::forward<G>(f)), arguments(std::forward<As>(as)...) {}
+        F callable;
+        std::tuple<Args...> arguments;
+    };
+
+    template<class... All>
+    explicit call(chunk* home, All&&... all) : promised<R>(home), bound_(std::forward<All>(all)...) {}
+    ~call() {} // bound_ has been destroyed
+
+    /// The end of a job: everything that it holds goes, the callbacks are called, and the future becomes ready.
+    template<class Deliver> void end(std::exception_ptr error, Deliver deliver) noexcept {
+        try {
+            bound_.~bound();
+        } catch (...) {
+            if (!error) error = std::current_exception();
+        }
+        tell_callbacks(error);
+        bool const observed = this->observed();
+        std::promise<R> promise = this->let_go();
+        if (!observed) return;
+        try {
+            if (!error) return deliver(promise);
+        } catch (...) { // moving the result failed
+            error = std::current_exception();
+        }
+        promise.set_exception(std::move(error));
+    }
+
+    void destroy() noexcept override {
+        chunk* const home = this->home();
+        this->~call();
+        deallocate(this, alignof(call), home);
+    }
+
+    union {
+        bound bound_;
+    };
+};
+
+// --- engine: queue -----------------------------------------------------------------------------------------------------
+// One list, first in first out. A submitter reserves (counts its job in, unless the queue is closed), exchanges the end
+// and links: it takes no lock and waits for nobody. Workers pop under a lock of their own. Between exchange and link the
+// list has a gap: pop() returns null though empty() is false, and a worker must not go to sleep over that.
+
+class queue {
+public:
+    /// Counts a job in; false if the queue is closed. seq_cst, as all on submitted_: see the handshake at pool.
+    bool reserve() noexcept {
+        if (submitted_.fetch_add(1) < closed) return true;
+        submitted_.fetch_sub(1);
+        return false;
+    }
+    void push(job& last) noexcept {
+        // acq_rel: releases the null in last.next to the next submitter, acquires that of the one before
+        std::atomic<job*>* const end = end_.exchange(&last.next, std::memory_order_acq_rel);
+        end->store(&last, std::memory_order_release); // publishes the job's contents to pop
+    }
+    job* pop() noexcept {
+        if (!first_.load(std::memory_order_relaxed)) return nullptr; // a hint that saves the lock
+        for (int tries = 0; popping_.exchange(true, std::memory_order_acquire); ++tries)
+            tries < 64 ? relax() : std::this_thread::yield();
+        job* const popped = unlink(first_.load(std::memory_order_acquire)); // pairs with push
+        if (popped) popped_.store(popped_.load(std::memory_order_relaxed) + 1, std::memory_order_release); // for empty
+        popping_.store(false, std::memory_order_release); // pairs with the next pop
+        return popped;
+    }
+    /// Whether all jobs that were counted in have been popped. The popped are read first: they never overtake.
+    bool empty() const noexcept {
+        std::uint64_t const popped = popped_.load(std::memory_order_acquire);
+        return popped == submitted();
+    }
+    std::uint64_t submitted() const noexcept { return submitted_.load() & ~closed; }
+    bool is_closed() const noexcept { return submitted_.load() >= closed; }
+    /// Closes the queue if just so many jobs have been counted in.
+    bool close(std::uint64_t jobs) noexcept { return submitted_.compare_exchange_strong(jobs, jobs | closed); }
+
+private:
+    static constexpr std::uint64_t closed = std::uint64_t{1} << 63;
+
+    /// Takes the first job out of the list; null in front of a gap. Under the lock.
+    job* unlink(job* first) noexcept {
+        if (!first) return nullptr;
+        job* const second = first->next.load(std::memory_order_acquire); // pairs with push
+        std::atomic<job*>* end = &first->next;
+        first_.store(second, std::memory_order_relaxed); // a null must be there before the next submitter links there:
+        if (second || end_.compare_exchange_strong(end, &first_, std::memory_order_release, std::memory_order_relaxed))
+            return first;
+        first_.store(first, std::memory_order_relaxed); // a submitter is about to link to it: it must stay
+        return nullptr;
+    }
+
+    alignas(64) std::atomic<std::uint64_t> submitted_{0}; // how many jobs, and `closed`; written by submitters
+    std::atomic<std::atomic<job*>*> end_{&first_}; // where to link the next job; by submitters, and pop of the last
+    alignas(64) std::atomic<job*> first_{nullptr}; // written under the lock, and by push into an empty list
+    std::atomic<std::uint64_t> popped_{0};         // written under the lock
+    std::atomic<bool> popping_{false};             // the lock
+};
+
+// --- engine: pool ------------------------------------------------------------------------------------------------------
+
+struct alignas(64) worker {
+    std::atomic<std::uint64_t> finished{0}; // jobs; written by the worker, read by all
+    bool enrolled = false;                  // in the pool's list, linked by next; guarded by its mutex, both
+    worker* next = nullptr;
+    std::thread thread{}; // set before the worker is enrolled
+};
+
+/// The workers, the slots, and all decisions about them.
+///
+/// A worker holds a slot while it runs a job and keeps it from job to job. It gives the slot back to park, and while its
+/// job waits in get(). With looking for work goes a token, of which there is one: a worker has it that was unparked and
+/// has not found a job yet, or that ran out of jobs and looks around for a few microseconds. Without it a worker parks.
+///
+/// 1. Every job runs exactly once, and jobs start in order.            queue
+/// 2. While jobs are queued and a slot is free, somebody searches.     balance, and the handshake below
+/// 3. No more than limit_ slots are granted.                           balance
+/// 4. No user code runs under a lock.                                  hire
+/// 5. No exception leaves a worker.                                    job::run is noexcept
+/// 6. If there are workers, one of them does not wait in get().        block, sleep
+///
+/// No wake-up is lost (2). The bad story: a worker finds nothing; a submitter adds a job and sees a searcher, or no free
+/// slot, and so wakes nobody; the worker gives up its token, or its slot, and sleeps. It cannot happen: the submitter
+/// first counts its job in (reserve), then reads slot_free_ and searching_; whoever sets slot_free_ or clears searching_
+/// does that first and then reads the count (empty). All of it is seq_cst, so one of the two sees the other.
+class pool {
+    using lock_type = std::unique_lock<std::mutex>;
+
+public:
+    void submit(job& next) noexcept {
+        if (!queue_.reserve()) return run(next); // after the drain: here and now
+        queue_.push(next);
+        if (slot_free_.load() && !searching_.load()) balance();
+    }
+
+    /// Makes sure that there is a worker, or throws what kept it from starting.
+    void staff() {
+        if (staffed_.load(std::memory_order_acquire)) return; // pairs with hire
+        lock_type lock(mutex_);
+        while (!staffed_.load(std::memory_order_relaxed)) hire_or_throw(lock);
+    }
+
+    int limit() const noexcept { return limit_.load(std::memory_order_relaxed); } // nothing else depends on it
+    void set_limit(int slots) noexcept {
+        lock_type lock(mutex_);
+        limit_.store(slots, std::memory_order_relaxed);
+        unparked_.notify_all(); // some may have to leave
+        balance(lock);
+    }
+
+    std::uint64_t pending() noexcept {
+        lock_type const lock(mutex_);
+        std::uint64_t const done = finished(); // first: they never overtake the submitted
+        return queue_.submitted() - done;
+    }
+    void wait() {
+        lock_type lock(mutex_);
+        ++waiting_;
+        idle_.wait(lock, [this] { return finished() == queue_.submitted() || queue_.is_closed(); });
+        --waiting_;
+    }
+
+    /// Gives the slot of the calling job away. Throws if that needs another worker (6) and none can be started.
+    void block() {
+        lock_type lock(mutex_);
+        while (workers_ - blocked_ < 2) hire_or_throw(lock);
+        give_slot_away(lock);
+    }
+    /// Takes a slot again, before queued jobs get one. After the drain it never returns, as static objects may be gone:
+    /// only exit() in a job leaves others blocked.
+    void unblock() noexcept {
+        lock_type lock(mutex_);
+        if (!queue_.is_closed()) {
+            --blocked_;
+            ++resuming_;
+            balance(lock);
+        }
+        resumed_.wait(lock, [this] { return resumes_granted_ > 0; });
+        --resumes_granted_;
+    }
+
+    /// A worker's life: born parked. At its end it joins the one that left before, as the next or the drain joins it.
+    void work(worker& self) noexcept {
+        bool searching = false; // this worker has the token
+        lock_type lock(mutex_);
+        unparked_.wait(lock, [&self] { return self.enrolled; });
+        for (; sleep(lock, searching); park(lock, searching)) {
+            lock.unlock();
+            while (job* const next = find(searching)) {
+                run(*next);
+                // release: who counts the job as finished sees all that it did; pairs with finished
+                self.finished.store(self.finished.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+            }
+            lock.lock();
+        }
+        leave(lock, self);
+    }
+
+    /// Runs what is queued until nothing is queued or running, then closes the queue and ends the workers. `exiting` is
+    /// the worker that called exit() in a job, if one did: then jobs that wait in get() are not waited for.
+    void drain(worker* exiting) noexcept;
+
+    void before_fork() noexcept { mutex_.lock(); }
+    void after_fork() noexcept { mutex_.unlock(); }
+    /// In a forked child, where only the forking thread is left: a new pool in the same place. The jobs are the parent's.
+    void start_over() noexcept {
+        int const slots = limit();
+        bool const closed = queue_.is_closed();
+        mutex_.unlock();
+        pool& fresh = *::new (static_cast<void*>(this)) pool;
+        fresh.limit_.store(slots, std::memory_order_relaxed);
+        if (closed) fresh.queue_.close(0);
+    }
+
+private:
+    // --- what workers do
+
+    /// Returns a job, or null when the worker has to park.
+    job* find(bool& searching) noexcept {
+        if (recall_.load(std::memory_order_relaxed)) return nullptr; // a hint: the truth is under the mutex
+        if (job* const next = queue_.pop()) return found(next, searching);
+        if (!searching && searching_.exchange(true)) return nullptr; // one is enough, more fight for the cache lines
+        searching = true;
+        auto const deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(3);
+        do {
+            // Who snatches every job as it comes fights with the submitter: pausing buys 118 to 90 ns. Yielding lets a
+            // submitter run that waits for this processor: 100 to 60 ns, and round trips of 2000 instead of 16 000.
+            for (int pauses = 0; pauses < 16; ++pauses) relax();
+            std::this_thread::yield();
+            if (recall_.load(std::memory_order_relaxed)) return nullptr;
+            if (job* const next = queue_.pop()) return found(next, searching);
+        } while (std::chrono::steady_clock::now() < deadline);
+        if (!queue_.empty()) std::this_thread::sleep_for(std::chrono::microseconds(50)); // a gap: let its submitter run
+        return nullptr;
+    }
+
+    /// Ends a search. Further jobs are for the next worker, which is unparked before this one runs its job.
+    job* found(job* next, bool& searching) noexcept {
+        if (std::exchange(searching, false)) {
+            searching_.store(false);
+            if (slot_free_.load() && !queue_.empty()) balance();
+        }
+        return next;
+    }
+
+    static void run(job& next) noexcept {
+        bool const outer = std::exchange(this_thread().running, true);
+        next.run();
+        this_thread().running = outer;
+    }
+
+    void park(lock_type& lock, bool& searching) noexcept {
+        --held_;
+        if (std::exchange(searching, false)) searching_.store(false);
+        ++parked_;
+        balance(lock);
+        notify_waiting();
+    }
+
+    /// Sleeps until there is a slot with work, or false: the worker has to leave, as there are enough, or it is the end.
+    bool sleep(lock_type& lock, bool& searching) noexcept {
+        unparked_.wait(lock, [this] { return unpark_ || parked_ > limit() || queue_.is_closed(); });
+        --parked_;
+        return searching = std::exchange(unpark_, false);
+    }
+
+    void leave(lock_type& lock, worker& self) noexcept {
+        worker** at = &all_;
+        while (*at != &self) at = &(*at)->next;
+        *at = self.next;
+        --workers_;
+        finished_by_gone_ += self.finished.load(std::memory_order_relaxed); // its own
+        worker* const gone = std::exchange(last_gone_, &self);
+        notify_waiting();
+        lock.unlock();
+        join(gone);
+    }
+    static void join(worker* gone) noexcept {
+        if (!gone) return;
+        gone->thread.join();
+        delete gone;
+    }
+
+    // --- decisions; all under mutex_
+
+    /// Gives free slots to those who want them: first to jobs that resume, then to one worker for what is queued, which
+    /// wakes the next. Called whenever a slot or the token has become free. May release the lock meanwhile.
+    void balance(lock_type& lock) noexcept {
+        do {
+            for (; held_ < limit() && resuming_ > 0; ++held_, --resuming_, ++resumes_granted_) resumed_.notify_one();
+            recall_.store(held_ > limit() || resuming_ > 0, std::memory_order_relaxed);
+            slot_free_.store(held_ < limit());
+            if (held_ >= limit() || queue_.is_closed() || queue_.empty() || searching_.exchange(true)) return;
+            if (parked_ == 0) static_cast<void>(hire(lock)); // if that fails, those who run jobs have to do
+            if (held_ < limit() && resuming_ == 0 && parked_ > 0) {
+                unpark_ = true;
+                unparked_.notify_one();
+                return slot_free_.store(++held_ < limit());
+            }
+            searching_.store(false);
+        } while (parked_ > 0 || resuming_ > 0); // things have changed while the lock was released: look again
+    }
+    void balance() noexcept {
+        lock_type lock(mutex_);
+        balance(lock);
+    }
+
+    void give_slot_away(lock_type& lock) noexcept {
+        --held_;
+        ++blocked_;
+        balance(lock);
+        notify_waiting();
+    }
+
+    void notify_waiting() noexcept {
+        if (waiting_ > 0) idle_.notify_all();
+    }
+
+    /// Starts a worker. Returns what went wrong, or null. Releases the lock meanwhile: starting a thread allocates, and
+    /// operator new may be the user's.
+    std::exception_ptr hire(lock_type& lock) noexcept;
+    void hire_or_throw(lock_type& lock) {
+        if (std::exception_ptr const failure = hire(lock)) std::rethrow_exception(failure);
+    }
+
+    std::uint64_t finished() const noexcept {
+        std::uint64_t sum = finished_by_gone_;
+        for (worker const* each = all_; each; each = each->next)
+            sum += each->finished.load(std::memory_order_acquire); // pairs with work
+        return sum;
+    }
+
+    static int default_limit() noexcept {
+        unsigned const cores = std::thread::hardware_concurrency();
+        return cores > 0 ? static_cast<int>(cores) : 1;
+    }
+
+    queue queue_{};
+
+    // read by submitters and workers, seldom written
+    alignas(64) std::atomic<bool> slot_free_{true}; // held_ < limit_; written under mutex_
+    std::atomic<bool> searching_{false};            // the search token is taken
+    std::atomic<bool> recall_{false};               // workers have to come to park(); written under mutex_
+    std::atomic<bool> staffed_{false};              // there is a worker, or none is needed; written under mutex_
+    std::atomic<int> limit_{default_limit()};       // written under mutex_
+
+    alignas(64) std::mutex mutex_{};     // guards all that follows
+    std::condition_variable unparked_{}; // parked workers sleep here
+    std::condition_variable resumed_{};  // jobs that want their slot again
+    std::condition_variable idle_{};     // wait() and drain()
+    bool unpark_ = false;                // one parked worker is to wake up, with a slot and the token
+    int parked_ = 0;                     // workers
+    int resuming_ = 0;                   // jobs that want their slot again
+    int resumes_granted_ = 0;            // that have it and do not know yet
+    int waiting_ = 0;                    // threads in wait() or drain()
+    int held_ = 0;                       // slots
+    int workers_ = 0;                    // in all_
+    int blocked_ = 0;                    // of them: have given their slot away
+    int hiring_ = 0;                     // about to be in all_
+    worker* all_ = nullptr;
+    worker* last_gone_ = nullptr;        // has left, and nobody has joined it
+    std::uint64_t finished_by_gone_ = 0; // jobs
+};
+
+// --- engine: lifetime --------------------------------------------------------------------------------------------------
+
+inline void pool::drain(worker* exiting) noexcept {
+    lock_type lock(mutex_);
+    if (queue_.is_closed()) return;
+    if (exiting) give_slot_away(lock);
+    ++waiting_;
+    // Whoever waits in get() may be waiting for the exiting job, which never ends: nobody can tell.
+    while (hiring_ > 0 || !queue_.close(finished() + static_cast<std::uint64_t>(exiting ? blocked_ : 0))) {
+        if (!exiting || workers_ > blocked_) {
+            idle_.wait(lock);
+        } else if (!hire(lock)) {
+            balance(lock);
+        } else { // nobody else is left, and no thread to be had: what is queued runs here
+            lock.unlock();
+            while (job* const next = queue_.pop()) run(*next), exiting->finished.fetch_add(1);
+            std::this_thread::sleep_for(std::chrono::milliseconds(1)); // nobody would wake this thread
+            lock.lock();
+        }
+    }
+    staffed_.store(true, std::memory_order_relaxed); // who comes now runs inline
+    unparked_.notify_all();
+    idle_.wait(lock, [this] { return workers_ == blocked_; });
+    --waiting_;
+    worker* const gone = std::exchange(last_gone_, nullptr);
+    lock.unlock();
+    join(gone);
+}
+
+/// Notices the end of a thread. On the main thread that is the end of the program, and it comes before the destructor
+/// of any static object ([basic.start.term]; seen to hold with glibc and mingw-w64). On a worker with a job on its stack
+/// it is exit() in that job. On a worker it is made first, so destroyed after the thread-local objects of all jobs.
+struct thread_guard {
+    ~thread_guard();
+    static void make(thread_state& me) {
+        if (std::exchange(me.guarded, true)) return;
+        static thread_local thread_guard guard;
+        static_cast<void>(guard);
+    }
+};
+
+/// The pool's storage: never destroyed, as it has to outlive every static object and every thread.
+inline pool& storage() {
+    alignas(pool) static unsigned char bytes[sizeof(pool)];
+    static pool* const made = ::new (static_cast<void*>(bytes)) pool;
+    return *made;
+}
+
+/// The pool, made and registered at first use.
+inline pool& the_pool() {
+    static bool const registered = [] {
+        at_fork([] { storage().before_fork(); }, [] { storage().after_fork(); },
+                [] { // the forking thread is the child's main thread, in no job that anybody waits for
+                    storage().start_over();
+                    thread_state& me = this_thread();
+                    me.self = nullptr;
+                    me.running = me.waiting = false;
+                    thread_guard::make(me);
+                });
+        return std::atexit([] { storage().drain(nullptr); }) == 0; // for an exit() on a thread that nothing guards
+    }();
+    return static_cast<void>(registered), storage();
+}
+
+inline thread_guard::~thread_guard() {
+    thread_state& me = this_thread();
+    bool const in_job = me.self && me.running;
+    if (in_job || on_main_thread()) the_pool().drain(in_job ? me.self : nullptr);
+    me.ended = true;
+    close_chunk(me);
+}
+
+/// Guards the main thread from before `main`: it is the one that runs static initialisers.
+inline bool const guarded = (thread_guard::make(this_thread()), the_pool(), on_main_thread());
+
+inline std::exception_ptr pool::hire(lock_type& lock) noexcept {
+    std::exception_ptr failure;
+    std::unique_ptr<worker> fresh;
+    ++hiring_;
+    lock.unlock();
+    try {
+        fresh = std::make_unique<worker>();
+        fresh->thread = std::thread([self = fresh.get()] {
+            thread_guard::make(this_thread());
+            this_thread().self = self;
+            name_this_thread();
+            the_pool().work(*self);
+            this_thread().self = nullptr;
+        });
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    lock.lock();
+    --hiring_;
+    notify_waiting();
+    if (failure) return failure;
+    fresh->next = std::exchange(all_, fresh.get());
+    fresh.release()->enrolled = true;
+    ++workers_;
+    ++parked_;
+    unparked_.notify_all();                          // it may be waiting to be enrolled
+    staffed_.store(true, std::memory_order_release); // pairs with staff
+    return failure;
+}
+
+// --- what joins the interface and the engine ---------------------------------------------------------------------------
+
+/// The result type of a job; says in words what cannot be submitted.
+template<class F, class... Args> struct result_of_job {
+    using call = std::conditional_t<std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>,
+                                    std::invoke_result<std::decay_t<F>, std::decay_t<Args>...>, std::decay<void>>;
+    static_assert(
+        std::is_constructible_v<std::decay_t<F>, F>,
+        "background: this task's callable is move-only, and the call would copy it: call std::move(task)(...)");
+    static_assert((std::is_constructible_v<std::decay_t<Args>, Args> && ...),
+                  "background: an argument cannot be copied: move it, or pass a reference with std::ref");
+    static_assert(std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>,
+                  "background: the callable does not take these arguments (it gets copies, as rvalues)");
+    static_assert(!std::is_rvalue_reference_v<typename call::type>,
+                  "background: the callable returns an rvalue reference, which would dangle: return a value");
+    using type = std::conditional_t<std::is_rvalue_reference_v<typename call::type>, void, typename call::type>;
+};
+
+template<class F, class... Args> future_of<F, Args...> submit(F&& callable, Args&&... args) {
+    using job_type = call<typename result_of_job<F, Args...>::type, std::decay_t<F>, std::decay_t<Args>...>;
+    thread_guard::make(this_thread());
+    job_type& next = job_type::make(std::forward<F>(callable), std::forward<Args>(args)...);
+    try {
+        the_pool().staff();
+    } catch (...) {
+        next.discard();
+        throw;
+    }
+    auto future = next.get_future();
+    the_pool().submit(next);
+    return future;
+}
+
+struct call_operator {
+    void operator()();
+};
+template<class T> struct call_operators : T, call_operator {};
+/// Whether T has an operator(), overloaded or a template perhaps: then the name is ambiguous in call_operators<T>.
+template<class T, class = void> constexpr bool has_call_operator = true;
+template<class T> constexpr bool has_call_operator<T, std::void_t<decltype(&call_operators<T>::operator())>> = false;
+
+template<class F> constexpr bool looks_callable() {
+    if constexpr (std::is_class_v<F> && !std::is_final_v<F>)
+        return has_call_operator<F>;
+    else
+        return std::is_class_v<F> || std::is_function_v<std::remove_pointer_t<F>> || std::is_member_pointer_v<F>;
+}
+
+inline limit_variable::operator int() const noexcept { return the_pool().limit(); }
+
+template<class Integer> limit_variable& limit_variable::operator=(Integer slots) {
+    static_assert(std::is_integral_v<Integer>, "background: n takes an integer");
+    if (slots < Integer{1})
+        throw std::invalid_argument("background::n must be at least 1, not " + std::to_string(slots));
+    constexpr int most = std::numeric_limits<int>::max();
+    the_pool().set_limit(static_cast<std::uintmax_t>(slots) < std::uintmax_t{most} ? static_cast<int>(slots) : most);
+    return *this;
+}
+
+/// Looks for a few microseconds: most waits are that short, and sleeping costs more.
+template<class Ready> bool look(Ready ready) {
+    auto const deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(10);
+    for (int looks = 0; std::chrono::steady_clock::now() < deadline; ++looks) {
+        for (int pauses = 0; pauses < 4; ++pauses) relax();
+        if (looks > 16) std::this_thread::yield(); // the job may be waiting for this processor
+        if (ready()) return true;
+    }
+    return false;
+}
+
+/// Looks whether it is ready and, inside a job, gives the slot away while it waits.
+template<class Ready, class Wait> void wait_attentively(Ready ready, Wait wait) {
+    struct without_slot {
+        explicit without_slot(thread_state& state) : me(state) { the_pool().block(), me.waiting = true; }
+        ~without_slot() { me.waiting = false, the_pool().unblock(); }
+        thread_state& me;
+    };
+    thread_state& me = this_thread();
+    if (me.waiting || ready()) return; // waiting: called by the wait() below
+    bool const in_job = me.self && me.running;
+    if ((!in_job || the_pool().limit() > 1) && look(ready)) return; // with one slot nobody else can be at it
+    if (!in_job) return;
+    without_slot const meanwhile(me);
+    wait();
+}
+
+template<class Future> void await(Future& future) {
+    if (!future.valid()) throw std::future_error(std::future_errc::no_state);
+    // A deferred function counts as ready: it runs in this job.
+    wait_attentively([&future] { return future.wait_for(std::chrono::seconds(0)) != std::future_status::timeout; },
+                     [&future] { future.wait(); });
+}
+
+} // namespace background::detail
+
+inline void background::wait() {
+    if (detail::this_thread().running)
+        throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
+                                "background::wait() inside a task");
+    detail::the_pool().wait();
+}
+
+inline std::uint64_t background::pending() noexcept { return detail::the_pool().pending(); }
