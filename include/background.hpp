@@ -19,13 +19,13 @@
 
 #include <atomic>             // the queue, the flags that submitters read
 #include <chrono>             // bounds on looking before sleeping
+#include <climits>            // INT_MAX
 #include <condition_variable> // parking
 #include <cstddef>            // size_t, max_align_t
 #include <cstdint>            // counters of fixed width
 #include <cstdlib>            // atexit
 #include <exception>          // exception_ptr
 #include <future>             // promise, future, shared_future
-#include <limits>             // the largest int
 #include <memory>             // unique_ptr, allocator_arg
 #include <mutex>              // mutex, unique_lock
 #include <new>                // placement and over-aligned new
@@ -56,9 +56,32 @@
 
 namespace background::detail {
 
+// name_this_thread: for debuggers and `ps -L`. on_main_thread: where the system cannot tell, the main thread is the one
+// that asked first, in this header's initialiser. at_fork: registers what to do around fork(), where there is one.
+#if defined(__linux__)
+inline void name_this_thread() noexcept { ::pthread_setname_np(::pthread_self(), "background"); }
+inline bool on_main_thread() noexcept { return ::getpid() == static_cast<::pid_t>(::syscall(SYS_gettid)); }
+#elif defined(__APPLE__)
+inline void name_this_thread() noexcept { ::pthread_setname_np("background"); }
+inline bool on_main_thread() noexcept { return ::pthread_main_np() != 0; }
+#else
+inline void name_this_thread() noexcept {}
+inline bool on_main_thread() noexcept {
+    static std::thread::id const main = std::this_thread::get_id();
+    return std::this_thread::get_id() == main;
+}
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+inline void at_fork(void (*before)(), void (*in_parent)(), void (*in_child)()) noexcept {
+    ::pthread_atfork(before, in_parent, in_child);
+}
+#else
+inline void at_fork(void (*)(), void (*)(), void (*)()) noexcept {}
+#endif
+
 /// Tells the processor that this thread waits in a loop.
 inline void relax() noexcept {
-#if defined(_MSC_VER) && (defined(_M_IX86) || defined(_M_X64))
+#if defined(_M_IX86) || defined(_M_X64)
     _mm_pause();
 #elif defined(_MSC_VER)
     __yield();
@@ -66,36 +89,6 @@ inline void relax() noexcept {
     __builtin_ia32_pause();
 #elif defined(__arm__) || defined(__aarch64__)
     __asm__ __volatile__("yield" ::: "memory");
-#endif
-}
-
-/// Names the calling thread for debuggers and `ps -L`; on Windows it stays without a name.
-inline void name_this_thread() noexcept {
-#if defined(__APPLE__)
-    ::pthread_setname_np("background");
-#elif defined(__linux__)
-    ::pthread_setname_np(::pthread_self(), "background");
-#endif
-}
-
-/// Whether this is the main thread; where the system cannot tell, the first caller is: the header's own initialiser.
-inline bool on_main_thread() noexcept {
-#if defined(__linux__)
-    return ::getpid() == static_cast<::pid_t>(::syscall(SYS_gettid));
-#elif defined(__APPLE__)
-    return ::pthread_main_np() != 0;
-#else
-    static std::thread::id const main = std::this_thread::get_id();
-    return std::this_thread::get_id() == main;
-#endif
-}
-
-/// Registers what to do around fork(), where there is one.
-inline void at_fork(void (*before)(), void (*in_parent)(), void (*in_child)()) noexcept {
-#if defined(__unix__) || defined(__APPLE__)
-    ::pthread_atfork(before, in_parent, in_child);
-#else
-    static_cast<void>(before), static_cast<void>(in_parent), static_cast<void>(in_child);
 #endif
 }
 
@@ -107,15 +100,30 @@ constexpr std::size_t shared_state_bytes = 7 * sizeof(void*);
 constexpr std::size_t shared_state_bytes = 160;
 #endif
 
+// --- interface ---------------------------------------------------------------------------------------------------------
+
 template<class F, class... Args> struct result_of_job;
-template<class F, class... Args> using future_of = std::future<typename result_of_job<F, Args...>::type>;
+template<class F, class... Args>
+using future_of = std::future<typename result_of_job<std::decay_t<F>, std::decay_t<Args>...>::type>;
 template<class F, class... Args> future_of<F, Args...> submit(F&& callable, Args&&... args);
-template<class F> constexpr bool looks_callable();
+template<class F> void add_callback(F&& callback);
+template<class Future> void await(Future& future);
 template<class T> constexpr bool is_future = false;
 template<class R> constexpr bool is_future<std::future<R>> = true;
 template<class R> constexpr bool is_future<std::shared_future<R>> = true;
-template<class Future> void await(Future& future);
-template<class F> void add_callback(F&& callback);
+
+struct call_operator {
+    void operator()();
+};
+template<class T> struct call_operators : T, call_operator {};
+/// Whether F can be a callable. A class that has an operator(), be it overloaded or a template, makes the name ambiguous
+/// in call_operators<F>; a class that has none is no callable.
+template<class F, class = void>
+constexpr bool looks_callable =
+    std::is_class_v<F> || std::is_function_v<std::remove_pointer_t<F>> || std::is_member_pointer_v<F>;
+template<class F>
+constexpr bool looks_callable<F, std::void_t<std::enable_if_t<std::is_class_v<F> && !std::is_final_v<F>>,
+                                             decltype(&call_operators<F>::operator())>> = false;
 
 /// The type of `background::n`. Not copyable: `auto old = n` would go on changing; write `int old = n`.
 struct limit_variable {
@@ -127,8 +135,6 @@ struct limit_variable {
 };
 
 } // namespace background::detail
-
-// --- interface ---------------------------------------------------------------------------------------------------------
 
 namespace background {
 
@@ -164,7 +170,7 @@ template<class F, class... Args> detail::future_of<F, Args...> run(F&& callable,
 /// there. A task may be copied and moved as its callable may. Use braces: `background::task(f)(x);` as a statement
 /// declares a variable `f`; where that can be told, it does not compile.
 template<class F> class task {
-    static_assert(detail::looks_callable<F>(),
+    static_assert(detail::looks_callable<F>,
                   "background: a task wraps a callable, and this is none; mind the braces: `background::task(f)(x);` "
                   "declares a variable f, `background::task{f}(x);` submits a job");
 
@@ -173,7 +179,7 @@ public:
     explicit task(F callable) : callable_(std::move(callable)) {}
 
     /// Submits a job with a copy of the callable; all else is as with run().
-    template<class... Args> detail::future_of<F const&, Args...> operator()(Args&&... args) const& {
+    template<class... Args> detail::future_of<F, Args...> operator()(Args&&... args) const& {
         return detail::submit(callable_, std::forward<Args>(args)...);
     }
 
@@ -227,13 +233,17 @@ template<class F> void callback(F&& callback) { detail::add_callback(std::forwar
 namespace background::detail {
 
 struct chunk {
-    static constexpr std::size_t bytes = 8192 - 96; // with malloc's header and ours just under two pages
+    static constexpr std::size_t alignment = 8192;        // so that a block's address tells its chunk
+    static constexpr std::size_t bytes = alignment - 128; // leaves malloc room for its header between two chunks
     static constexpr std::uint32_t owner_share = 1u << 30;
 
     std::atomic<std::uint32_t> live{owner_share};
     std::uint32_t handed_out = 0; // written by the owner
     std::size_t used = 0;         // written by the owner
     alignas(std::max_align_t) unsigned char room[bytes];
+
+    static void* operator new(std::size_t size) { return ::operator new (size, std::align_val_t{alignment}); }
+    static void operator delete(void* memory) noexcept { ::operator delete (memory, std::align_val_t{alignment}); }
 };
 
 /// What the engine knows of a thread. Constant-initialised and never destroyed, so that it can be used in destructors
@@ -266,27 +276,28 @@ constexpr std::size_t round_up(std::size_t size, std::size_t alignment) {
     return (size + alignment - 1) / alignment * alignment;
 }
 
-/// Returns a block and, in `home`, its chunk: null if the block comes from operator new, as large or over-aligned ones
-/// do, and those of threads whose end has begun.
-inline void* allocate(std::size_t size, std::size_t alignment, chunk*& home) {
+/// Whether a T is carved from a chunk; large and over-aligned ones come from operator new.
+template<class T> constexpr bool carved = sizeof(T) <= chunk::bytes / 4 && alignof(T) <= alignof(std::max_align_t);
+
+template<class T> void* allocate() {
+    if constexpr (!carved<T>) return ::operator new (sizeof(T), std::align_val_t{alignof(T)});
+    constexpr std::size_t size = round_up(sizeof(T), alignof(std::max_align_t));
     thread_state& me = this_thread();
-    home = nullptr;
-    if (size > chunk::bytes / 4 || alignment > alignof(std::max_align_t) || me.ended)
-        return ::operator new (size, std::align_val_t{alignment});
-    size = round_up(size, alignof(std::max_align_t));
     if (!me.open || chunk::bytes - me.open->used < size) {
         chunk* const fresh = new chunk;
         close_chunk(me);
         me.open = fresh;
     }
-    home = me.open;
-    ++home->handed_out;
-    return home->room + std::exchange(home->used, home->used + size);
+    ++me.open->handed_out;
+    void* const block = me.open->room + std::exchange(me.open->used, me.open->used + size);
+    if (me.ended) close_chunk(me); // nobody would close it later
+    return block;
 }
 
-inline void deallocate(void* block, std::size_t alignment, chunk* home) noexcept {
-    if (home) return return_shares(*home, 1);
-    ::operator delete (block, std::align_val_t{alignment});
+template<class T> void deallocate(void* block) noexcept {
+    if constexpr (!carved<T>) return ::operator delete (block, std::align_val_t{alignof(T)});
+    auto const address = reinterpret_cast<std::uintptr_t>(block);
+    return_shares(*reinterpret_cast<chunk*>(address - address % chunk::alignment), 1);
 }
 
 // --- engine: callbacks -------------------------------------------------------------------------------------------------
@@ -372,16 +383,11 @@ template<class State> struct attentive : State {
 /// looks at the block after that.
 template<class R> class promised : public job {
 public:
-    promised(promised const&) = delete;
-    promised& operator=(promised const&) = delete;
     std::future<R> get_future() { return promise_.get_future(); }
 
 protected:
-    template<class T> class allocator;
-
-    explicit promised(chunk* home) : home_(home), promise_(std::allocator_arg, allocator<char>(*this)) {}
+    promised() : promise_(std::allocator_arg, allocator<char>(*this)) {}
     ~promised() = default;
-    chunk* home() const noexcept { return home_; }
 
     /// Whether a future is left. If not, set_value, which makes a system call, would be for nobody: 60 instead of 230 ns.
     bool observed() const noexcept { return !owners_in_ || owners_in_(room_) > 1; } // the promise is one
@@ -394,6 +400,48 @@ protected:
     }
 
 private:
+    virtual void destroy() noexcept = 0;
+    void release() noexcept {
+        if (--owners_ == 0) destroy();
+    }
+
+    /// Serves the promise from the room in its block, and from operator new when that is used up.
+    template<class T> struct allocator {
+        using value_type = T;
+        promised& block;
+
+        explicit allocator(promised& served) noexcept : block(served) {}
+        template<class U> allocator(allocator<U> const& other) noexcept : block(other.block) {}
+        template<class U> bool operator==(allocator<U> const& other) const noexcept { return &block == &other.block; }
+        template<class U> bool operator!=(allocator<U> const& other) const noexcept { return &block != &other.block; }
+
+        T* allocate(std::size_t count) {
+            std::size_t const begin = round_up(block.room_used_, alignof(T));
+            std::size_t const end = begin + count * sizeof(T);
+            bool const fits = alignof(T) <= alignof(result_frame) && end <= room_bytes;
+            void* const memory =
+                fits ? block.room_ + begin : ::operator new (count * sizeof(T), std::align_val_t{alignof(T)});
+            if (fits) block.room_used_ = static_cast<std::uint32_t>(end);
+            ++block.owners_;
+            if constexpr (counts_owners<T>)
+                if (memory == block.room_)
+                    block.owners_in_ = [](void const* room) { return static_cast<T const*>(room)->_M_get_use_count(); };
+            return static_cast<T*>(memory);
+        }
+        void deallocate(T* memory, std::size_t) noexcept {
+            auto const offset =
+                reinterpret_cast<std::uintptr_t>(memory) - reinterpret_cast<std::uintptr_t>(block.room_);
+            if (offset >= room_bytes) ::operator delete (memory, std::align_val_t{alignof(T)});
+            block.release();
+        }
+        template<class U, class... Args> void construct(U* at, Args&&... args) {
+            if constexpr (extensible<U>)
+                ::new (static_cast<void*>(at)) attentive<U>(std::forward<Args>(args)...);
+            else
+                ::new (static_cast<void*>(at)) U(std::forward<Args>(args)...);
+        }
+    };
+
     struct result_frame { // as libstdc++ lays the result out
         void* base[2];
         std::conditional_t<std::is_object_v<R>, R, void*> value;
@@ -403,12 +451,6 @@ private:
     static constexpr std::size_t room_bytes =
         round_up(shared_state_bytes, alignof(result_frame)) + sizeof(result_frame);
 
-    virtual void destroy() noexcept = 0;
-    void release() noexcept {
-        if (--owners_ == 0) destroy();
-    }
-
-    chunk* const home_;
     std::uint32_t owners_ = 1;
     std::uint32_t room_used_ = 0;
     long (*owners_in_)(void const*) = nullptr; // counts the state's owners, if the room begins with its control block
@@ -416,63 +458,13 @@ private:
     alignas(result_frame) unsigned char room_[room_bytes];
 };
 
-/// Serves the promise from the room in its block, and from operator new when that is used up.
-template<class R> template<class T> class promised<R>::allocator {
-public:
-    using value_type = T;
-    explicit allocator(promised& block) noexcept : block_(&block) {}
-    template<class U> allocator(allocator<U> const& other) noexcept : block_(other.block_) {}
-
-    T* allocate(std::size_t count) {
-        std::size_t const begin = round_up(block_->room_used_, alignof(T));
-        std::size_t const end = begin + count * sizeof(T);
-        void* memory = block_->room_ + begin;
-        if (alignof(T) <= alignof(result_frame) && end <= room_bytes)
-            block_->room_used_ = static_cast<std::uint32_t>(end);
-        else
-            memory = ::operator new (count * sizeof(T), std::align_val_t{alignof(T)});
-        ++block_->owners_;
-        if constexpr (counts_owners<T>)
-            if (memory == block_->room_)
-                block_->owners_in_ = [](void const* room) { return static_cast<T const*>(room)->_M_get_use_count(); };
-        return static_cast<T*>(memory);
-    }
-
-    void deallocate(T* memory, std::size_t) noexcept {
-        auto const room = reinterpret_cast<std::uintptr_t>(block_->room_);
-        if (reinterpret_cast<std::uintptr_t>(memory) - room >= room_bytes)
-            ::operator delete (memory, std::align_val_t{alignof(T)});
-        block_->release();
-    }
-
-    template<class U, class... Args> void construct(U* at, Args&&... args) {
-        if constexpr (extensible<U>)
-            ::new (static_cast<void*>(at)) attentive<U>(std::forward<Args>(args)...);
-        else
-            ::new (static_cast<void*>(at)) U(std::forward<Args>(args)...);
-    }
-
-    friend bool operator==(allocator const& a, allocator const& b) noexcept { return a.block_ == b.block_; }
-    friend bool operator!=(allocator const& a, allocator const& b) noexcept { return a.block_ != b.block_; }
-
-private:
-    template<class U> friend class allocator;
-    promised* block_;
-};
-
 /// A job: the callable, its arguments, and the promise of what comes of them.
 template<class R, class F, class... Args> class call final : public promised<R> {
 public:
-    template<class... All> static call& make(All&&... all) {
-        chunk* home = nullptr;
-        void* const block = allocate(sizeof(call), alignof(call), home);
-        try {
-            return *::new (block) call(home, std::forward<All>(all)...);
-        } catch (...) {
-            deallocate(block, alignof(call), home);
-            throw;
-        }
-    }
+    template<class G, class... As>
+    explicit call(G&& callable, As&&... args) : bound_(std::forward<G>(callable), std::forward<As>(args)...) {}
+    static void* operator new(std::size_t) { return allocate<call>(); }
+    static void operator delete(void* block) noexcept { deallocate<call>(block); }
 
     void run() noexcept override {
         auto const invoke = [this]() -> R {
@@ -505,9 +497,8 @@ private:
         std::tuple<Args...> arguments;
     };
 
-    template<class... All>
-    explicit call(chunk* home, All&&... all) : promised<R>(home), bound_(std::forward<All>(all)...) {}
-    ~call() {} // bound_ has been destroyed
+    ~call() {} // run() or discard() has destroyed bound_
+    void destroy() noexcept override { delete this; }
 
     /// The end of a job: everything that it holds goes, the callbacks are called, and the future becomes ready.
     template<class Deliver> void end(std::exception_ptr error, Deliver deliver) noexcept {
@@ -526,12 +517,6 @@ private:
             error = std::current_exception();
         }
         promise.set_exception(std::move(error));
-    }
-
-    void destroy() noexcept override {
-        chunk* const home = this->home();
-        this->~call();
-        deallocate(this, alignof(call), home);
     }
 
     union {
@@ -651,13 +636,12 @@ public:
 
     std::uint64_t pending() noexcept {
         lock_type const lock(mutex_);
-        std::uint64_t const done = finished(); // first: they never overtake the submitted
-        return queue_.submitted() - done;
+        return outstanding();
     }
     void wait() {
         lock_type lock(mutex_);
         ++waiting_;
-        idle_.wait(lock, [this] { return finished() == queue_.submitted() || queue_.is_closed(); });
+        idle_.wait(lock, [this] { return outstanding() == 0 || queue_.is_closed(); });
         --waiting_;
     }
 
@@ -684,7 +668,7 @@ public:
     void work(worker& self) noexcept {
         bool searching = false; // this worker has the token
         lock_type lock(mutex_);
-        unparked_.wait(lock, [&self] { return self.enrolled; });
+        idle_.wait(lock, [&self] { return self.enrolled; });
         for (; sleep(lock, searching); park(lock, searching)) {
             lock.unlock();
             while (job* const next = find(searching)) {
@@ -831,6 +815,13 @@ private:
         return sum;
     }
 
+    /// Jobs queued or running. The finished are read first and never overtake: if none are outstanding, that was so when
+    /// the submitted were read.
+    std::uint64_t outstanding() const noexcept {
+        std::uint64_t const done = finished();
+        return queue_.submitted() - done;
+    }
+
     static int default_limit() noexcept {
         unsigned const cores = std::thread::hardware_concurrency();
         return cores > 0 ? static_cast<int>(cores) : 1;
@@ -848,7 +839,7 @@ private:
     alignas(64) std::mutex mutex_{};     // guards all that follows
     std::condition_variable unparked_{}; // parked workers sleep here
     std::condition_variable resumed_{};  // jobs that want their slot again
-    std::condition_variable idle_{};     // wait() and drain()
+    std::condition_variable idle_{};     // wait() and drain(), and workers that are not enrolled yet
     bool unpark_ = false;                // one parked worker is to wake up, with a slot and the token
     int parked_ = 0;                     // workers
     int resuming_ = 0;                   // jobs that want their slot again
@@ -957,13 +948,12 @@ inline std::exception_ptr pool::hire(lock_type& lock) noexcept {
     }
     lock.lock();
     --hiring_;
-    notify_waiting();
+    idle_.notify_all(); // drain waits for this, and the worker for being enrolled
     if (failure) return failure;
     fresh->next = std::exchange(all_, fresh.get());
     fresh.release()->enrolled = true;
     ++workers_;
     ++parked_;
-    unparked_.notify_all();                          // it may be waiting to be enrolled
     staffed_.store(true, std::memory_order_release); // pairs with staff
     return failure;
 }
@@ -972,24 +962,24 @@ inline std::exception_ptr pool::hire(lock_type& lock) noexcept {
 
 /// The result type of a job; says in words what cannot be submitted.
 template<class F, class... Args> struct result_of_job {
-    using call = std::conditional_t<std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>,
-                                    std::invoke_result<std::decay_t<F>, std::decay_t<Args>...>, std::decay<void>>;
-    static_assert(
-        std::is_constructible_v<std::decay_t<F>, F>,
-        "background: this task's callable is move-only, and the call would copy it: call std::move(task)(...)");
-    static_assert((std::is_constructible_v<std::decay_t<Args>, Args> && ...),
-                  "background: an argument cannot be copied: move it, or pass a reference with std::ref");
-    static_assert(std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>,
-                  "background: the callable does not take these arguments (it gets copies, as rvalues)");
-    static_assert(!std::is_rvalue_reference_v<typename call::type>,
+    static constexpr bool invocable = std::is_invocable_v<F, Args...>;
+    static_assert(invocable, "background: the callable does not take these arguments (it gets copies, as rvalues)");
+    using result = typename std::conditional_t<invocable, std::invoke_result<F, Args...>, std::decay<void>>::type;
+    static_assert(!std::is_rvalue_reference_v<result>,
                   "background: the callable returns an rvalue reference, which would dangle: return a value");
-    using type = std::conditional_t<std::is_rvalue_reference_v<typename call::type>, void, typename call::type>;
+    using type = std::conditional_t<std::is_rvalue_reference_v<result>, void, result>;
 };
 
 template<class F, class... Args> future_of<F, Args...> submit(F&& callable, Args&&... args) {
-    using job_type = call<typename result_of_job<F, Args...>::type, std::decay_t<F>, std::decay_t<Args>...>;
+    static_assert(
+        std::is_constructible_v<std::decay_t<F>, F>,
+        "background: the callable is move-only and this call would copy it: move it, or std::move(task)(...)");
+    static_assert((std::is_constructible_v<std::decay_t<Args>, Args> && ...),
+                  "background: an argument cannot be copied: move it, or pass a reference with std::ref");
+    using R = typename result_of_job<std::decay_t<F>, std::decay_t<Args>...>::type;
+    using job_type = call<R, std::decay_t<F>, std::decay_t<Args>...>;
     thread_guard::make(this_thread());
-    job_type& next = job_type::make(std::forward<F>(callable), std::forward<Args>(args)...);
+    auto& next = *new job_type(std::forward<F>(callable), std::forward<Args>(args)...);
     try {
         the_pool().staff();
     } catch (...) {
@@ -1001,29 +991,13 @@ template<class F, class... Args> future_of<F, Args...> submit(F&& callable, Args
     return future;
 }
 
-struct call_operator {
-    void operator()();
-};
-template<class T> struct call_operators : T, call_operator {};
-/// Whether T has an operator(), overloaded or a template perhaps: then the name is ambiguous in call_operators<T>.
-template<class T, class = void> constexpr bool has_call_operator = true;
-template<class T> constexpr bool has_call_operator<T, std::void_t<decltype(&call_operators<T>::operator())>> = false;
-
-template<class F> constexpr bool looks_callable() {
-    if constexpr (std::is_class_v<F> && !std::is_final_v<F>)
-        return has_call_operator<F>;
-    else
-        return std::is_class_v<F> || std::is_function_v<std::remove_pointer_t<F>> || std::is_member_pointer_v<F>;
-}
-
 inline limit_variable::operator int() const noexcept { return the_pool().limit(); }
 
 template<class Integer> limit_variable& limit_variable::operator=(Integer slots) {
     static_assert(std::is_integral_v<Integer>, "background: n takes an integer");
     if (slots < Integer{1})
         throw std::invalid_argument("background::n must be at least 1, not " + std::to_string(slots));
-    constexpr int most = std::numeric_limits<int>::max();
-    the_pool().set_limit(static_cast<std::uintmax_t>(slots) < std::uintmax_t{most} ? static_cast<int>(slots) : most);
+    the_pool().set_limit(static_cast<std::uintmax_t>(slots) < INT_MAX ? static_cast<int>(slots) : INT_MAX);
     return *this;
 }
 
