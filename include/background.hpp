@@ -81,14 +81,14 @@ inline void at_fork(void (*)(), void (*)(), void (*)()) noexcept {}
 
 /// Tells the processor that this thread waits in a loop.
 inline void relax() noexcept {
-#if defined(_M_IX86) || defined(_M_X64)
-    _mm_pause();
-#elif defined(_MSC_VER)
-    __yield();
-#elif defined(__i386__) || defined(__x86_64__)
+#if defined(__i386__) || defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__arm__) || defined(__aarch64__)
     __asm__ __volatile__("yield" ::: "memory");
+#elif defined(_M_IX86) || defined(_M_X64)
+    _mm_pause();
+#elif defined(_MSC_VER)
+    __yield();
 #endif
 }
 
@@ -429,9 +429,11 @@ private:
             return static_cast<T*>(memory);
         }
         void deallocate(T* memory, std::size_t) noexcept {
-            auto const offset =
-                reinterpret_cast<std::uintptr_t>(memory) - reinterpret_cast<std::uintptr_t>(block.room_);
-            if (offset >= room_bytes) ::operator delete (memory, std::align_val_t{alignof(T)});
+            auto const* const begin = reinterpret_cast<unsigned char const*>(memory);
+            if (begin < block.room_ || begin >= block.room_ + room_bytes) {
+                T* volatile not_ours = memory; // volatile: GCC warns of this delete where it should see that it is dead
+                ::operator delete (not_ours, std::align_val_t{alignof(T)});
+            }
             block.release();
         }
         template<class U, class... Args> void construct(U* at, Args&&... args) {
@@ -470,17 +472,19 @@ public:
         auto const invoke = [this]() -> R {
             return std::apply(std::move(bound_.callable), std::move(bound_.arguments));
         };
+        std::exception_ptr error;
         try {
             if constexpr (std::is_void_v<R>) {
                 invoke();
-                end(nullptr, [](auto& promise) { promise.set_value(); });
+                return end(nullptr, [](auto& promise) { promise.set_value(); });
             } else {
                 R&& result = invoke();
-                end(nullptr, [&result](auto& promise) { promise.set_value(std::forward<R>(result)); });
+                return end(nullptr, [&result](auto& promise) { promise.set_value(std::forward<R>(result)); });
             }
         } catch (...) {
-            end(std::current_exception(), [](auto&) {});
-        }
+            error = std::current_exception();
+        } // here the handler lets go of the exception, which then is the future's alone
+        end(std::move(error), [](auto&) {});
     }
 
     /// The end of a job that could not be submitted.
@@ -641,7 +645,7 @@ public:
     void wait() {
         lock_type lock(mutex_);
         ++waiting_;
-        idle_.wait(lock, [this] { return outstanding() == 0 || queue_.is_closed(); });
+        idle_.wait(lock, [this] { return outstanding() == 0 || this_thread().ended; });
         --waiting_;
     }
 
@@ -923,11 +927,20 @@ inline thread_guard::~thread_guard() {
     bool const in_job = me.self && me.running;
     if (in_job || on_main_thread()) the_pool().drain(in_job ? me.self : nullptr);
     me.ended = true;
+    me.running = false; // the job that called exit() will not go on
     close_chunk(me);
 }
 
 /// Guards the main thread from before `main`: it is the one that runs static initialisers.
 inline bool const guarded = (thread_guard::make(this_thread()), the_pool(), on_main_thread());
+
+inline void run_worker(worker* self) noexcept {
+    thread_guard::make(this_thread());
+    this_thread().self = self;
+    name_this_thread();
+    the_pool().work(*self);
+    this_thread().self = nullptr;
+}
 
 inline std::exception_ptr pool::hire(lock_type& lock) noexcept {
     std::exception_ptr failure;
@@ -936,13 +949,8 @@ inline std::exception_ptr pool::hire(lock_type& lock) noexcept {
     lock.unlock();
     try {
         fresh = std::make_unique<worker>();
-        fresh->thread = std::thread([self = fresh.get()] {
-            thread_guard::make(this_thread());
-            this_thread().self = self;
-            name_this_thread();
-            the_pool().work(*self);
-            this_thread().self = nullptr;
-        });
+        // a function pointer: a lambda would put its type into a symbol of std's, shared by plugins with hidden symbols
+        fresh->thread = std::thread(&run_worker, fresh.get());
     } catch (...) {
         failure = std::current_exception();
     }
