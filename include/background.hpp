@@ -1,7 +1,5 @@
 // background: run functions in the background, on a global pool of worker threads.
 //
-//     #include <background.hpp>
-//
 //     background::task send_email{[](std::string to, std::string subject) { /* takes seconds */ }};
 //     send_email("alice@example.com", "Hello");            // returns at once; nobody has to look at the future
 //
@@ -591,10 +589,11 @@ private:
 
 struct alignas(64) worker {
     std::atomic<std::uint64_t> finished{0}; // jobs; written by the worker, read by all
-    bool enrolled = false;                  // in the pool's list, linked by next; guarded by its mutex, both
+    bool enrolled = false;                  // in the pool's list, linked by next: guarded by its mutex, both
     worker* next = nullptr;
     std::thread thread{}; // set before the worker is enrolled
 };
+void run_worker(worker* self) noexcept;
 
 /// The workers, the slots, and all decisions about them.
 ///
@@ -620,35 +619,28 @@ public:
     void submit(job& next) noexcept {
         if (!queue_.reserve()) return run(next); // after the drain: here and now
         queue_.push(next);
-        if (slot_free_.load() && !searching_.load()) balance();
+        if (slot_free_.load() && !searching_.load()) balance(lock_type(mutex_));
     }
-
     /// Makes sure that there is a worker, or throws what kept it from starting.
     void staff() {
         if (staffed_.load(std::memory_order_acquire)) return; // pairs with hire
-        lock_type lock(mutex_);
-        while (!staffed_.load(std::memory_order_relaxed)) hire_or_throw(lock);
+        for (lock_type lock(mutex_); !staffed_.load(std::memory_order_relaxed);) hire_or_throw(lock);
     }
-
     int limit() const noexcept { return limit_.load(std::memory_order_relaxed); } // nothing else depends on it
     void set_limit(int slots) noexcept {
         lock_type lock(mutex_);
         limit_.store(slots, std::memory_order_relaxed);
         unparked_.notify_all(); // some may have to leave
-        balance(lock);
+        balance(std::move(lock));
     }
-
     std::uint64_t pending() noexcept {
         lock_type const lock(mutex_);
         return outstanding();
     }
     void wait() {
         lock_type lock(mutex_);
-        ++waiting_;
-        idle_.wait(lock, [this] { return outstanding() == 0 || this_thread().ended; });
-        --waiting_;
+        idle_.wait(lock, [this] { return outstanding() == 0 || this_thread().ended; }); // ended: exit() was called here
     }
-
     /// Gives the slot of the calling job away. Throws if that needs another worker (6) and none can be started.
     void block() {
         lock_type lock(mutex_);
@@ -662,107 +654,52 @@ public:
         if (!queue_.is_closed()) {
             --blocked_;
             ++resuming_;
-            balance(lock);
+            balance(std::move(lock));
         }
         resumed_.wait(lock, [this] { return resumes_granted_ > 0; });
         --resumes_granted_;
     }
-
-    /// A worker's life: born parked. At its end it joins the one that left before, as the next or the drain joins it.
-    void work(worker& self) noexcept {
-        bool searching = false; // this worker has the token
-        lock_type lock(mutex_);
-        idle_.wait(lock, [&self] { return self.enrolled; });
-        for (; sleep(lock, searching); park(lock, searching)) {
-            lock.unlock();
-            while (job* const next = find(searching)) {
-                run(*next);
-                // release: who counts the job as finished sees all that it did; pairs with finished
-                self.finished.store(self.finished.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-            }
-            lock.lock();
-        }
-        leave(lock, self);
-    }
-
+    void work(worker& self) noexcept;
     /// Runs what is queued until nothing is queued or running, then closes the queue and ends the workers. `exiting` is
     /// the worker that called exit() in a job, if one did: then jobs that wait in get() are not waited for.
     void drain(worker* exiting) noexcept;
-
-    void before_fork() noexcept { mutex_.lock(); }
-    void after_fork() noexcept { mutex_.unlock(); }
+    std::mutex& mutex() noexcept { return mutex_; }
     /// In a forked child, where only the forking thread is left: a new pool in the same place. The jobs are the parent's.
     void start_over() noexcept {
         int const slots = limit();
         bool const closed = queue_.is_closed();
         mutex_.unlock();
         pool& fresh = *::new (static_cast<void*>(this)) pool;
-        fresh.limit_.store(slots, std::memory_order_relaxed);
+        fresh.limit_ = slots;
         if (closed) fresh.queue_.close(0);
     }
 
 private:
-    // --- what workers do
-
-    /// Returns a job, or null when the worker has to park.
+    /// Returns a job, or null when the worker has to park. Who searched gives the token back before it runs a job and, if
+    /// there are more jobs, has the next worker unparked.
     job* find(bool& searching) noexcept {
-        if (recall_.load(std::memory_order_relaxed)) return nullptr; // a hint: the truth is under the mutex
-        if (job* const next = queue_.pop()) return found(next, searching);
-        if (!searching && searching_.exchange(true)) return nullptr; // one is enough, more fight for the cache lines
-        searching = true;
-        auto const deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(3);
-        do {
+        for (int looks = 0; looks < 5; ++looks) {                        // some three microseconds
+            if (recall_.load(std::memory_order_relaxed)) return nullptr; // a hint: the truth is under the mutex
+            if (job* const next = queue_.pop()) {
+                if (!std::exchange(searching, false)) return next;
+                searching_.store(false);
+                if (slot_free_.load() && !queue_.empty()) balance(lock_type(mutex_));
+                return next;
+            }
+            if (!searching && searching_.exchange(true)) return nullptr; // one is enough: more fight for cache lines
+            searching = true;
             // Who snatches every job as it comes fights with the submitter: pausing buys 118 to 90 ns. Yielding lets a
             // submitter run that waits for this processor: 100 to 60 ns, and round trips of 2000 instead of 16 000.
             for (int pauses = 0; pauses < 16; ++pauses) relax();
             std::this_thread::yield();
-            if (recall_.load(std::memory_order_relaxed)) return nullptr;
-            if (job* const next = queue_.pop()) return found(next, searching);
-        } while (std::chrono::steady_clock::now() < deadline);
+        }
         if (!queue_.empty()) std::this_thread::sleep_for(std::chrono::microseconds(50)); // a gap: let its submitter run
         return nullptr;
     }
-
-    /// Ends a search. Further jobs are for the next worker, which is unparked before this one runs its job.
-    job* found(job* next, bool& searching) noexcept {
-        if (std::exchange(searching, false)) {
-            searching_.store(false);
-            if (slot_free_.load() && !queue_.empty()) balance();
-        }
-        return next;
-    }
-
     static void run(job& next) noexcept {
         bool const outer = std::exchange(this_thread().running, true);
         next.run();
         this_thread().running = outer;
-    }
-
-    void park(lock_type& lock, bool& searching) noexcept {
-        --held_;
-        if (std::exchange(searching, false)) searching_.store(false);
-        ++parked_;
-        balance(lock);
-        notify_waiting();
-    }
-
-    /// Sleeps until there is a slot with work, or false: the worker has to leave, as there are enough, or it is the end.
-    bool sleep(lock_type& lock, bool& searching) noexcept {
-        unparked_.wait(lock, [this] { return unpark_ || parked_ > limit() || queue_.is_closed(); });
-        --parked_;
-        return searching = std::exchange(unpark_, false);
-    }
-
-    void leave(lock_type& lock, worker& self) noexcept {
-        worker** at = &all_;
-        while (*at != &self) at = &(*at)->next;
-        *at = self.next;
-        --workers_;
-        finished_by_gone_ += self.finished.load(std::memory_order_relaxed); // its own
-        worker* const gone = std::exchange(last_gone_, &self);
-        notify_waiting();
-        lock.unlock();
-        join(gone);
     }
     static void join(worker* gone) noexcept {
         if (!gone) return;
@@ -770,11 +707,11 @@ private:
         delete gone;
     }
 
-    // --- decisions; all under mutex_
+    // Decisions. All that follows is called under mutex_.
 
     /// Gives free slots to those who want them: first to jobs that resume, then to one worker for what is queued, which
-    /// wakes the next. Called whenever a slot or the token has become free. May release the lock meanwhile.
-    void balance(lock_type& lock) noexcept {
+    /// has the next unparked. Called whenever a slot or the token has become free. May release the lock meanwhile.
+    void balance(lock_type&& lock) noexcept {
         do {
             for (; held_ < limit() && resuming_ > 0; ++held_, --resuming_, ++resumes_granted_) resumed_.notify_one();
             recall_.store(held_ > limit() || resuming_ > 0, std::memory_order_relaxed);
@@ -789,36 +726,37 @@ private:
             searching_.store(false);
         } while (parked_ > 0 || resuming_ > 0); // things have changed while the lock was released: look again
     }
-    void balance() noexcept {
-        lock_type lock(mutex_);
-        balance(lock);
-    }
-
     void give_slot_away(lock_type& lock) noexcept {
         --held_;
         ++blocked_;
-        balance(lock);
-        notify_waiting();
+        balance(std::move(lock));
+        idle_.notify_all();
     }
-
-    void notify_waiting() noexcept {
-        if (waiting_ > 0) idle_.notify_all();
+    void park(lock_type& lock, bool& searching) noexcept {
+        --held_;
+        ++parked_;
+        if (std::exchange(searching, false)) searching_.store(false);
+        balance(std::move(lock));
+        idle_.notify_all();
     }
-
+    /// Sleeps until there is a slot with work, or false: the worker has to leave, as there are enough, or it is the end.
+    bool sleep(lock_type& lock, bool& searching) noexcept {
+        unparked_.wait(lock, [this] { return unpark_ || parked_ > limit() || queue_.is_closed(); });
+        --parked_;
+        return searching = std::exchange(unpark_, false);
+    }
     /// Starts a worker. Returns what went wrong, or null. Releases the lock meanwhile: starting a thread allocates, and
     /// operator new may be the user's.
     std::exception_ptr hire(lock_type& lock) noexcept;
     void hire_or_throw(lock_type& lock) {
         if (std::exception_ptr const failure = hire(lock)) std::rethrow_exception(failure);
     }
-
     std::uint64_t finished() const noexcept {
         std::uint64_t sum = finished_by_gone_;
         for (worker const* each = all_; each; each = each->next)
             sum += each->finished.load(std::memory_order_acquire); // pairs with work
         return sum;
     }
-
     /// Jobs queued or running. The finished are read first and never overtake: if none are outstanding, that was so when
     /// the submitted were read.
     std::uint64_t outstanding() const noexcept {
@@ -832,15 +770,14 @@ private:
     }
 
     queue queue_{};
-
     // read by submitters and workers, seldom written
     alignas(64) std::atomic<bool> slot_free_{true}; // held_ < limit_; written under mutex_
     std::atomic<bool> searching_{false};            // the search token is taken
     std::atomic<bool> recall_{false};               // workers have to come to park(); written under mutex_
     std::atomic<bool> staffed_{false};              // there is a worker, or none is needed; written under mutex_
     std::atomic<int> limit_{default_limit()};       // written under mutex_
-
-    alignas(64) std::mutex mutex_{};     // guards all that follows
+    // guarded by mutex_
+    alignas(64) std::mutex mutex_{};
     std::condition_variable unparked_{}; // parked workers sleep here
     std::condition_variable resumed_{};  // jobs that want their slot again
     std::condition_variable idle_{};     // wait() and drain(), and workers that are not enrolled yet
@@ -848,7 +785,6 @@ private:
     int parked_ = 0;                     // workers
     int resuming_ = 0;                   // jobs that want their slot again
     int resumes_granted_ = 0;            // that have it and do not know yet
-    int waiting_ = 0;                    // threads in wait() or drain()
     int held_ = 0;                       // slots
     int workers_ = 0;                    // in all_
     int blocked_ = 0;                    // of them: have given their slot away
@@ -857,90 +793,6 @@ private:
     worker* last_gone_ = nullptr;        // has left, and nobody has joined it
     std::uint64_t finished_by_gone_ = 0; // jobs
 };
-
-// --- engine: lifetime --------------------------------------------------------------------------------------------------
-
-inline void pool::drain(worker* exiting) noexcept {
-    lock_type lock(mutex_);
-    if (queue_.is_closed()) return;
-    if (exiting) give_slot_away(lock);
-    ++waiting_;
-    // Whoever waits in get() may be waiting for the exiting job, which never ends: nobody can tell.
-    while (hiring_ > 0 || !queue_.close(finished() + static_cast<std::uint64_t>(exiting ? blocked_ : 0))) {
-        if (!exiting || workers_ > blocked_) {
-            idle_.wait(lock);
-        } else if (!hire(lock)) {
-            balance(lock);
-        } else { // nobody else is left, and no thread to be had: what is queued runs here
-            lock.unlock();
-            while (job* const next = queue_.pop()) run(*next), exiting->finished.fetch_add(1);
-            std::this_thread::sleep_for(std::chrono::milliseconds(1)); // nobody would wake this thread
-            lock.lock();
-        }
-    }
-    staffed_.store(true, std::memory_order_relaxed); // who comes now runs inline
-    unparked_.notify_all();
-    idle_.wait(lock, [this] { return workers_ == blocked_; });
-    --waiting_;
-    worker* const gone = std::exchange(last_gone_, nullptr);
-    lock.unlock();
-    join(gone);
-}
-
-/// Notices the end of a thread. On the main thread that is the end of the program, and it comes before the destructor
-/// of any static object ([basic.start.term]; seen to hold with glibc and mingw-w64). On a worker with a job on its stack
-/// it is exit() in that job. On a worker it is made first, so destroyed after the thread-local objects of all jobs.
-struct thread_guard {
-    ~thread_guard();
-    static void make(thread_state& me) {
-        if (std::exchange(me.guarded, true)) return;
-        static thread_local thread_guard guard;
-        static_cast<void>(guard);
-    }
-};
-
-/// The pool's storage: never destroyed, as it has to outlive every static object and every thread.
-inline pool& storage() {
-    alignas(pool) static unsigned char bytes[sizeof(pool)];
-    static pool* const made = ::new (static_cast<void*>(bytes)) pool;
-    return *made;
-}
-
-/// The pool, made and registered at first use.
-inline pool& the_pool() {
-    static bool const registered = [] {
-        at_fork([] { storage().before_fork(); }, [] { storage().after_fork(); },
-                [] { // the forking thread is the child's main thread, in no job that anybody waits for
-                    storage().start_over();
-                    thread_state& me = this_thread();
-                    me.self = nullptr;
-                    me.running = me.waiting = false;
-                    thread_guard::make(me);
-                });
-        return std::atexit([] { storage().drain(nullptr); }) == 0; // for an exit() on a thread that nothing guards
-    }();
-    return static_cast<void>(registered), storage();
-}
-
-inline thread_guard::~thread_guard() {
-    thread_state& me = this_thread();
-    bool const in_job = me.self && me.running;
-    if (in_job || on_main_thread()) the_pool().drain(in_job ? me.self : nullptr);
-    me.ended = true;
-    me.running = false; // the job that called exit() will not go on
-    close_chunk(me);
-}
-
-/// Guards the main thread from before `main`: it is the one that runs static initialisers.
-inline bool const guarded = (thread_guard::make(this_thread()), the_pool(), on_main_thread());
-
-inline void run_worker(worker* self) noexcept {
-    thread_guard::make(this_thread());
-    this_thread().self = self;
-    name_this_thread();
-    the_pool().work(*self);
-    this_thread().self = nullptr;
-}
 
 inline std::exception_ptr pool::hire(lock_type& lock) noexcept {
     std::exception_ptr failure;
@@ -966,6 +818,111 @@ inline std::exception_ptr pool::hire(lock_type& lock) noexcept {
     return failure;
 }
 
+/// A worker's life: born parked. At its end it joins the one that left before, as the next or the drain joins it.
+inline void pool::work(worker& self) noexcept {
+    bool searching = false; // this worker has the token
+    lock_type lock(mutex_);
+    for (idle_.wait(lock, [&self] { return self.enrolled; }); sleep(lock, searching); park(lock, searching)) {
+        lock.unlock();
+        while (job* const next = find(searching)) {
+            run(*next);
+            // release: who counts the job as finished sees all that it did; pairs with finished()
+            self.finished.store(self.finished.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+        }
+        lock.lock();
+    }
+    worker** at = &all_;
+    while (*at != &self) at = &(*at)->next;
+    *at = self.next;
+    --workers_;
+    finished_by_gone_ += self.finished.load(std::memory_order_relaxed); // its own
+    worker* const gone = std::exchange(last_gone_, &self);
+    idle_.notify_all();
+    lock.unlock();
+    join(gone);
+}
+
+// --- engine: lifetime --------------------------------------------------------------------------------------------------
+
+inline void pool::drain(worker* exiting) noexcept {
+    lock_type lock(mutex_);
+    if (queue_.is_closed()) return;
+    if (exiting) give_slot_away(lock);
+    // Whoever waits in get() may be waiting for the exiting job, which never ends: nobody can tell.
+    while (hiring_ > 0 || !queue_.close(finished() + static_cast<std::uint64_t>(exiting ? blocked_ : 0))) {
+        if (!exiting || workers_ > blocked_) {
+            idle_.wait(lock);
+        } else if (!hire(lock)) {
+            balance(std::move(lock));
+        } else { // nobody else is left, and no thread to be had: what is queued runs here
+            lock.unlock();
+            while (job* const next = queue_.pop()) run(*next), exiting->finished.fetch_add(1);
+            std::this_thread::sleep_for(std::chrono::milliseconds(1)); // nobody would wake this thread
+            lock.lock();
+        }
+    }
+    staffed_.store(true, std::memory_order_relaxed); // who comes now runs inline
+    unparked_.notify_all();
+    idle_.wait(lock, [this] { return workers_ == blocked_; });
+    worker* const gone = std::exchange(last_gone_, nullptr);
+    lock.unlock();
+    join(gone);
+}
+
+/// Notices the end of a thread. On the main thread that is the end of the program, and it comes before the destructor
+/// of any static object ([basic.start.term]; seen to hold with glibc and mingw-w64). On a worker with a job on its stack
+/// it is exit() in that job. On a worker it is made first, so destroyed after the thread-local objects of all jobs.
+struct thread_guard {
+    ~thread_guard();
+    static void make() {
+        if (std::exchange(this_thread().guarded, true)) return;
+        static thread_local thread_guard guard;
+        static_cast<void>(guard);
+    }
+};
+
+/// The pool's storage: never destroyed, as it has to outlive every static object and every thread.
+inline pool& storage() {
+    alignas(pool) static unsigned char bytes[sizeof(pool)];
+    static pool* const made = ::new (static_cast<void*>(bytes)) pool;
+    return *made;
+}
+
+/// The pool, made and registered at first use.
+inline pool& the_pool() {
+    static bool const registered = [] {
+        at_fork([] { storage().mutex().lock(); }, [] { storage().mutex().unlock(); },
+                [] { // the forking thread is the child's main thread, in no job that anybody waits for
+                    storage().start_over();
+                    this_thread().self = nullptr;
+                    this_thread().running = this_thread().waiting = false;
+                    thread_guard::make();
+                });
+        return std::atexit([] { storage().drain(nullptr); }) == 0; // for an exit() on a thread that nothing guards
+    }();
+    return static_cast<void>(registered), storage();
+}
+
+inline thread_guard::~thread_guard() {
+    thread_state& me = this_thread();
+    bool const in_job = me.self && me.running;
+    if (in_job || on_main_thread()) the_pool().drain(in_job ? me.self : nullptr);
+    me.ended = true;
+    me.running = false; // the job that called exit() will not go on
+    close_chunk(me);
+}
+
+/// Guards the main thread from before `main`: it is the one that runs static initialisers.
+inline bool const guarded = (thread_guard::make(), the_pool(), on_main_thread());
+
+inline void run_worker(worker* self) noexcept {
+    thread_guard::make();
+    this_thread().self = self;
+    name_this_thread();
+    the_pool().work(*self);
+    this_thread().self = nullptr;
+}
+
 // --- what joins the interface and the engine ---------------------------------------------------------------------------
 
 /// The result type of a job; says in words what cannot be submitted.
@@ -986,7 +943,7 @@ template<class F, class... Args> future_of<F, Args...> submit(F&& callable, Args
                   "background: an argument cannot be copied: move it, or pass a reference with std::ref");
     using R = typename result_of_job<std::decay_t<F>, std::decay_t<Args>...>::type;
     using job_type = call<R, std::decay_t<F>, std::decay_t<Args>...>;
-    thread_guard::make(this_thread());
+    thread_guard::make();
     auto& next = *new job_type(std::forward<F>(callable), std::forward<Args>(args)...);
     try {
         the_pool().staff();
@@ -1009,30 +966,24 @@ template<class Integer> limit_variable& limit_variable::operator=(Integer slots)
     return *this;
 }
 
-/// Looks for a few microseconds: most waits are that short, and sleeping costs more.
-template<class Ready> bool look(Ready ready) {
-    auto const deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(10);
-    for (int looks = 0; std::chrono::steady_clock::now() < deadline; ++looks) {
-        for (int pauses = 0; pauses < 4; ++pauses) relax();
-        if (looks > 16) std::this_thread::yield(); // the job may be waiting for this processor
-        if (ready()) return true;
-    }
-    return false;
-}
-
-/// Looks whether it is ready and, inside a job, gives the slot away while it waits.
+/// Looks for some ten microseconds, as most waits are shorter than sleeping costs; then, inside a job, gives the slot away
+/// while it waits.
 template<class Ready, class Wait> void wait_attentively(Ready ready, Wait wait) {
     struct without_slot {
-        explicit without_slot(thread_state& state) : me(state) { the_pool().block(), me.waiting = true; }
-        ~without_slot() { me.waiting = false, the_pool().unblock(); }
-        thread_state& me;
+        without_slot() { the_pool().block(), this_thread().waiting = true; }
+        ~without_slot() { this_thread().waiting = false, the_pool().unblock(); }
     };
-    thread_state& me = this_thread();
-    if (me.waiting || ready()) return; // waiting: called by the wait() below
+    thread_state const& me = this_thread();
     bool const in_job = me.self && me.running;
-    if ((!in_job || the_pool().limit() > 1) && look(ready)) return; // with one slot nobody else can be at it
+    int const most = in_job && the_pool().limit() == 1 ? 1 : 40; // with one slot nobody else can be at it
+    if (me.waiting) return;                                      // called by the wait() below
+    for (int looks = 0; looks < most; ++looks) {
+        if (ready()) return;
+        for (int pauses = 0; pauses < 4; ++pauses) relax();
+        if (looks > 16) std::this_thread::yield(); // the job may be waiting for this processor
+    }
     if (!in_job) return;
-    without_slot const meanwhile(me);
+    without_slot const meanwhile;
     wait();
 }
 
