@@ -639,7 +639,8 @@ public:
     }
     void wait() {
         lock_type lock(mutex_);
-        idle_.wait(lock, [this] { return outstanding() == 0 || this_thread().ended; }); // ended: exit() was called here
+        bool const at_exit = this_thread().ended && queue_.is_closed(); // exit() in a job leaves some outstanding
+        idle_.wait(lock, [this, at_exit] { return at_exit || outstanding() == 0; });
     }
     /// Gives the slot of the calling job away. Throws if that needs another worker (6) and none can be started.
     void block() {
