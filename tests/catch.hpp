@@ -1,0 +1,9 @@
+// The one place that knows where Catch2 keeps its header: version 3, else version 2.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#if __has_include(<catch2/catch_all.hpp>)
+#include <catch2/catch_all.hpp>
+#else
+#include <catch2/catch.hpp>
+#endif

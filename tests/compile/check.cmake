@@ -1,0 +1,84 @@
+# One check of tests/compile, run with cmake -P. MODE says which:
+#   rejects  SOURCE fails to compile and its first error line contains EXPECTED; with -DCORRECT it compiles
+#   accepts  SOURCE compiles without a word at -O0 to -O3
+#   runs     SOURCE compiles and links without a word, and the program ends with 0
+#   macros   HEADER defines BACKGROUND_VERSION and no other macro beyond those of SOURCE, the headers that it includes
+#   form     HEADER is ASCII without tabs or trailing blanks, at most 800 lines
+# SPDX-License-Identifier: MIT
+separate_arguments(FLAGS)
+get_filename_component(include "${HEADER}" DIRECTORY)
+get_filename_component(generated "${OUTPUT}" DIRECTORY)
+
+# compile(<argument>...): sets `failed` and `output`.
+macro(compile)
+    execute_process(COMMAND "${CXX}" ${FLAGS} "-I${include}" "-I${generated}" ${ARGN}
+        RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
+endmacro()
+
+if(MODE STREQUAL "rejects")
+    compile(-fsyntax-only "${SOURCE}")
+    if(NOT failed)
+        message(FATAL_ERROR "${SOURCE} compiles")
+    endif()
+    string(REGEX MATCH "[^\n]*error: [^\n]*" first "${output}")
+    # Clang has words of its own for parentheses where braces belong.
+    if(NOT first MATCHES "error: (.*background(: |[.]hpp).*${EXPECTED}|cannot use parentheses when declaring)")
+        message(FATAL_ERROR "The first error says nothing of '${EXPECTED}':\n${first}\n\n${output}")
+    endif()
+    message(STATUS "${first}")
+    if(NOT FLAGS MATCHES "-DCORRECT") # what is rejected is the mistake and nothing else
+        compile(-fsyntax-only -DCORRECT "${SOURCE}")
+        if(failed)
+            message(FATAL_ERROR "With the mistake corrected it does not compile either:\n${output}")
+        endif()
+    endif()
+
+elseif(MODE STREQUAL "accepts")
+    foreach(level IN ITEMS -O0 -O1 -O2 -O3)
+        compile(${level} -c "${SOURCE}" -o "${OUTPUT}.o")
+        if(failed OR output)
+            message(FATAL_ERROR "${level}:\n${output}")
+        endif()
+    endforeach()
+
+elseif(MODE STREQUAL "runs")
+    compile("${SOURCE}" -o "${OUTPUT}.program")
+    if(failed OR output)
+        message(FATAL_ERROR "${output}")
+    endif()
+    execute_process(COMMAND "${OUTPUT}.program" RESULT_VARIABLE failed)
+    if(failed)
+        message(FATAL_ERROR "The program ended with ${failed}")
+    endif()
+
+elseif(MODE STREQUAL "macros")
+    # macros(<variable> <file>): the names of all macros that are defined at its end.
+    function(macros variable file)
+        compile(-dM -E -x c++ "${file}")
+        if(failed)
+            message(FATAL_ERROR "${output}")
+        endif()
+        string(REGEX MATCHALL "#define [A-Za-z0-9_]+" names "${output}")
+        set(${variable} ${names} PARENT_SCOPE)
+    endfunction()
+    macros(before "${SOURCE}")
+    macros(after "${HEADER}")
+    list(REMOVE_ITEM after ${before})
+    if(NOT after STREQUAL "#define BACKGROUND_VERSION")
+        message(FATAL_ERROR "The header leaves behind: ${after}")
+    endif()
+
+elseif(MODE STREQUAL "form")
+    file(READ "${HEADER}" text)
+    string(REGEX MATCH "[^\n]*[^\n -~][^\n]*" strange "${text}")
+    string(REGEX MATCH "[^\n]* \n" trailing "${text}")
+    string(REGEX MATCHALL "\n" lines "${text}")
+    list(LENGTH lines lines)
+    if(strange OR trailing OR lines GREATER 800)
+        message(FATAL_ERROR "${lines} lines; not ASCII: '${strange}'; trailing blank: '${trailing}'")
+    endif()
+    message(STATUS "${lines} lines")
+
+else()
+    message(FATAL_ERROR "unknown MODE '${MODE}'")
+endif()
