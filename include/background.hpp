@@ -452,7 +452,7 @@ template<class R, class F, class... Args> class call final : public promised<R> 
 public:
     template<class G, class... As>
     explicit call(G&& callable, As&&... args) : bound_(std::forward<G>(callable), std::forward<As>(args)...) {}
-    ~call() override {} // run() or discard() has destroyed bound_
+    ~call() noexcept override {} // run() or discard() has destroyed bound_
     static void* operator new(std::size_t) { return allocate<call>(); }
     static void operator delete(void* block) noexcept { deallocate<call>(block); }
 
