@@ -1,0 +1,178 @@
+// A task calls exit(7) in many situations; jobs that wait for nothing finish before the static destructors run.
+// SPDX-License-Identifier: MIT
+#include "frame.hpp"
+
+#include <background.hpp>
+
+#include <string>
+#include <utility>
+
+namespace {
+
+constexpr int others = 1000;
+frame::gate submitted; // everything is there: the exit may come
+frame::gate leaving;   // exit() has been called
+std::atomic<int> finished{0};
+std::atomic<int> blocked{0};
+
+struct witness {
+    ~witness() {
+        frame::demand(finished == others, "the other jobs finish before static objects die");
+        frame::say("the others finished first");
+    }
+};
+
+[[noreturn]] void leave() {
+    submitted.pass();
+    thread_local const frame::opener opener{leaving};
+    static const witness last;
+    std::exit(7);
+}
+
+void submit_others() {
+    for (int i = 0; i < others; ++i) {
+        background::run([] {
+            leaving.pass();
+            ++finished;
+        });
+    }
+}
+
+// The exiting job is submitted first, the others run beside it or queue behind it.
+void beside() {
+    background::run(leave);
+    submit_others();
+    submitted.open();
+}
+
+// With n == 1 the exiting job starts only when everyone before it has given the slot away: all of them wait by then.
+template<class Wait> void waited_for(Wait wait) {
+    static std::shared_future<void> exiting;
+    for (int i = 0; i < 10; ++i) {
+        background::run([wait] {
+            submitted.pass();
+            ++blocked;
+            wait(exiting);
+            frame::demand(false, "a job that waits for the exiting job goes no further");
+        });
+    }
+    exiting = background::run([] {
+                  frame::demand(blocked == 10, "the jobs before have started");
+                  leave();
+              }).share();
+    submit_others();
+    submitted.open();
+}
+
+void each_other() {
+    static std::shared_future<void> left, right;
+    const auto wait_for = [](const std::shared_future<void>& other) {
+        submitted.pass();
+        ++blocked;
+        background::get(other);
+    };
+    left = background::run([wait_for] { wait_for(right); }).share();
+    right = background::run([wait_for] { wait_for(left); }).share();
+    background::run([] {
+        frame::demand(blocked == 2, "both wait already");
+        leave();
+    });
+    submit_others();
+    submitted.open();
+}
+
+// Three jobs deep, each one waiting for the next; the innermost exits.
+void nested() {
+    background::run([] {
+        auto middle = background::run([] {
+            auto inner = background::run([] {
+                submit_others();
+                submitted.open();
+                leave();
+            });
+            background::get(inner);
+        });
+        background::get(middle);
+    });
+}
+
+// What a job waits for comes when static objects die already: the job must not go on among their remains.
+void released_late() {
+    static std::promise<void> promise;
+    static struct releases {
+        ~releases() {
+            promise.set_value();
+            for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+        }
+    } const last;
+    background::run([] {
+        auto released = promise.get_future();
+        background::get(released);
+        frame::demand(false, "no job goes on when static objects are gone");
+    });
+    beside();
+}
+
+void in_callback() {
+    background::callback([](std::exception_ptr) {
+        if (!std::atomic_exchange(&blocked, 1)) leave();
+    });
+    background::run([] {});
+    submit_others();
+    submitted.open();
+}
+
+void in_destructor() {
+    struct parting {
+        bool armed = true;
+        parting() = default;
+        parting(parting&& from) noexcept : armed(std::exchange(from.armed, false)) {}
+        parting(const parting&) = delete;
+        parting& operator=(const parting&) = delete;
+        ~parting() {
+            if (armed && blocked != 0) leave();
+        }
+        void operator()() const { blocked = 1; }
+    };
+    background::run(parting{});
+    submit_others();
+    submitted.open();
+}
+
+// A job leaves while main submits and waits, again and again; main ends with the process.
+[[noreturn]] void main_submits() {
+    submit_others();
+    leaving.open();
+    background::wait();
+    submitted.open();
+    background::run([] {
+        for (int i = 0; i < 100; ++i) std::this_thread::yield();
+        leave();
+    });
+    for (;;) background::run([] {}).get();
+}
+
+} // namespace
+
+// exits_in_task <n> <situation>
+int main(int, char** words) {
+    background::n = std::atoi(words[1]);
+    const std::string situation = words[2];
+    if (situation == "main_waits") beside();
+    if (situation == "waited_for") waited_for([](auto& future) { background::get(future); });
+    if (situation == "waited_for_plainly") waited_for([](auto& future) { future.get(); });
+    if (situation == "each_other") each_other();
+    if (situation == "nested") nested();
+    if (situation == "released_late") released_late();
+    if (situation == "callback") in_callback();
+    if (situation == "destructor") in_destructor();
+    if (situation == "main_submits") main_submits();
+    if (situation == "main_gets") {
+        auto exiting = background::run(leave);
+        submit_others();
+        submitted.open();
+        exiting.get();
+    }
+    background::wait();
+    return 1;
+}

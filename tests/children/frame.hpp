@@ -1,0 +1,63 @@
+// What the child programs share: a time limit, words for whoever started them, and gates in place of sleeps.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+#ifndef _WIN32
+#include <unistd.h>
+#endif
+
+namespace frame {
+
+// A child that hangs dies of SIGALRM, which no outcome expects.
+inline bool arm() {
+#ifndef _WIN32
+    ::alarm(60);
+#endif
+    return true;
+}
+inline const bool armed = arm();
+
+inline void say(const std::string& words) {
+    std::fputs((words + "\n").c_str(), stdout);
+    std::fflush(stdout);
+}
+
+// Ends the child at once where a promise is broken.
+inline void demand(bool kept, const char* promise) {
+    if (kept) return;
+    say(std::string("broken: ") + promise);
+    std::_Exit(99);
+}
+
+// Constant-initialised and never destroyed: of use to static constructors and destructors.
+class gate {
+public:
+    void open() { open_.store(true); }
+    void pass() const {
+        while (!open_.load()) std::this_thread::yield();
+    }
+
+private:
+    std::atomic<bool> open_{false};
+};
+
+// Opens a gate when its thread's thread-local objects die. They do so in the reverse order of their construction, so an
+// opener made after the first submission dies before the pool drains: what waits at the gate is still there by then.
+class opener {
+public:
+    explicit opener(gate& door) : door_(door) {}
+    opener(const opener&) = delete;
+    opener& operator=(const opener&) = delete;
+    ~opener() { door_.open(); }
+
+private:
+    gate& door_;
+};
+
+} // namespace frame

@@ -1,0 +1,149 @@
+// How a process ends: what is queued finishes first, whoever leaves, and late calls run inline.
+// SPDX-License-Identifier: MIT
+#include "catch.hpp"
+#include "child.hpp"
+
+#include <csignal>
+#include <string>
+
+using child::exited;
+using child::killed;
+using child::run;
+
+TEST_CASE("every submitted job finishes before main's return destroys static objects") {
+    for (const char* words : {"1 return", "4 return", "64 return", "1 return thread", "4 return thread"}) {
+        CHECK(run("returns", words) == exited(7, "10000 jobs finished\n"));
+    }
+}
+
+TEST_CASE("every submitted job finishes before exit() on the main thread destroys static objects") {
+    for (const char* words : {"1 exit", "4 exit", "4 exit thread"}) {
+        CHECK(run("returns", words) == exited(7, "10000 jobs finished\n"));
+    }
+}
+
+TEST_CASE("a job may use a global of another unit that was made after the first submission") {
+    CHECK(run("globals") == exited(0, "10000 jobs used both globals\n"));
+}
+
+TEST_CASE("a job may use a function-local static object that an earlier job made") {
+    for (const char* n : {"1", "4"}) CHECK(run("local_static", n) == exited(0, "10000 jobs used both objects\n"));
+}
+
+TEST_CASE("jobs that the drain's jobs submit finish too") {
+    for (const char* words : {"1 main", "4 main", "1 task", "4 task"}) {
+        CHECK(run("chain", words) == exited(7, "1000 links finished\n"));
+    }
+}
+
+TEST_CASE("exit() in a task keeps its exit code and lets the other jobs finish first") {
+    const auto words = GENERATE(as<std::string>{}, "1 main_waits", "2 main_waits", "4 main_waits", "64 main_waits",
+                                "1 main_gets", "4 main_gets");
+    CHECK(run("exits_in_task", words) == exited(7, "the others finished first\n"));
+}
+
+TEST_CASE("exit() in a task does not hang when jobs wait for the exiting job") {
+    CHECK(run("exits_in_task", "1 waited_for") == exited(7, "the others finished first\n"));
+}
+
+#ifdef __GLIBCXX__
+TEST_CASE("exit() in a task does not hang when jobs wait for the exiting job with plain get()") {
+    CHECK(run("exits_in_task", "1 waited_for_plainly") == exited(7, "the others finished first\n"));
+}
+#endif
+
+TEST_CASE("exit() in a task does not hang when jobs wait for each other") {
+    CHECK(run("exits_in_task", "1 each_other") == exited(7, "the others finished first\n"));
+}
+
+TEST_CASE("exit() in a task does not hang when its own submitters wait for it") {
+    for (const char* words : {"1 nested", "4 nested"}) {
+        CHECK(run("exits_in_task", words) == exited(7, "the others finished first\n"));
+    }
+}
+
+TEST_CASE("after exit() in a task no job goes on among static objects that are gone") {
+    for (const char* words : {"1 released_late", "4 released_late"}) {
+        CHECK(run("exits_in_task", words) == exited(7, "the others finished first\n"));
+    }
+}
+
+TEST_CASE("exit() in a task does not hang while main goes on submitting and waiting") {
+    for (const char* words : {"1 main_submits", "2 main_submits"}) {
+        CHECK(run("exits_in_task", words) == exited(7, "the others finished first\n"));
+    }
+}
+
+TEST_CASE("exit() in a callback keeps its exit code and lets the other jobs finish first") {
+    for (const char* words : {"1 callback", "4 callback"}) {
+        CHECK(run("exits_in_task", words) == exited(7, "the others finished first\n"));
+    }
+}
+
+TEST_CASE("exit() in a callable's destructor keeps its exit code and lets the other jobs finish first") {
+    for (const char* words : {"1 destructor", "4 destructor"}) {
+        CHECK(run("exits_in_task", words) == exited(7, "the others finished first\n"));
+    }
+}
+
+TEST_CASE("every submitted job finishes before exit() on another thread ends the process") {
+    for (const char* words : {"1 main", "4 main", "1 thread", "4 thread"}) {
+        CHECK(run("exits_on_thread", words) == exited(7, "1000 jobs finished\n"));
+    }
+}
+
+TEST_CASE("every worker and its thread-local objects end before static objects do") {
+    const auto words = GENERATE(as<std::string>{}, "1 busy", "8 busy", "64 busy", "8 parked", "64 parked", "8 retiring",
+                                "64 retiring", "1 in_task", "8 in_task", "64 in_task");
+    CHECK(run("workers_end", words) == exited(7, "all workers ended first\nall workers ended first\n"));
+}
+
+TEST_CASE("tasks may be submitted and awaited before main by any unit") { CHECK(run("before_main") == exited(7)); }
+
+TEST_CASE("after the drain a call runs its job inline on the calling thread") {
+    const auto words = GENERATE(as<std::string>{}, "unused", "used", "in_task");
+    const child::outcome ended = run("after_drain", words);
+    INFO(ended);
+    CHECK(ended.code == 7);
+    // The order of the two units is the linker's choice.
+    CHECK((ended.output == "last submitted late\nfirst submitted late\nsecond submitted late\n" ||
+           ended.output == "last submitted late\nsecond submitted late\nfirst submitted late\n"));
+}
+
+TEST_CASE("thread-local destructors and handlers of atexit() may submit and wait") {
+    const std::string of_main = "a job of the youngest thread-local\n"
+                                "a job of the oldest thread-local\n"
+                                "a job of the youngest handler\n"
+                                "a job of the oldest handler\n";
+    CHECK(run("late_callers", "unused") == exited(7, of_main));
+    CHECK(run("late_callers", "used") == exited(7, of_main));
+    CHECK(run("late_callers", "thread") == exited(7, "a job of the thread-local of a thread\n" + of_main));
+}
+
+TEST_CASE("_Exit() drains nothing and hangs nowhere") {
+    const auto where = GENERATE(as<std::string>{}, "main", "task", "thread");
+    CHECK(run("ends_at_once", where + " _Exit") == exited(7));
+}
+
+#ifndef _WIN32
+TEST_CASE("quick_exit() drains nothing and hangs nowhere") {
+    const auto where = GENERATE(as<std::string>{}, "main", "task", "thread");
+    CHECK(run("ends_at_once", where + " quick_exit") == exited(7));
+}
+
+TEST_CASE("abort() drains nothing and hangs nowhere") {
+    const auto where = GENERATE(as<std::string>{}, "main", "task", "thread");
+    CHECK(run("ends_at_once", where + " abort") == killed(SIGABRT));
+}
+#endif
+
+#ifdef __linux__
+TEST_CASE("workers carry the name background and the signal mask of who submitted") {
+    const auto words = GENERATE(as<std::string>{}, "unblocked", "blocked");
+    CHECK(run("inherits", words) == exited(7));
+}
+
+TEST_CASE("no thread starts before the first submission and no worker is left after the drain") {
+    CHECK(run("idle") == exited(7, "no worker is left\n"));
+}
+#endif

@@ -1,0 +1,236 @@
+// Small tools that the tests share: latches, objects that count themselves, threads seen from outside.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>             // counters
+#include <condition_variable> // latch
+#include <cstddef>            // std::size_t
+#include <fstream>            // /proc
+#include <mutex>              // latch
+#include <set>                // thread_ids
+#include <stdexcept>          // copy_failed
+#include <string>             // /proc
+#include <thread>             // give_way
+
+#ifdef __linux__
+#include <filesystem>    // /proc/self/task
+#include <sys/syscall.h> // SYS_gettid
+#include <unistd.h>      // syscall
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+#define SUPPORT_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SUPPORT_THREAD_SANITIZER 1
+#endif
+#endif
+#ifndef SUPPORT_THREAD_SANITIZER
+#define SUPPORT_THREAD_SANITIZER 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SUPPORT_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SUPPORT_ADDRESS_SANITIZER 1
+#endif
+#endif
+#ifndef SUPPORT_ADDRESS_SANITIZER
+#define SUPPORT_ADDRESS_SANITIZER 0
+#endif
+
+#if SUPPORT_THREAD_SANITIZER
+// The standard library's binary counts the owners of an exception unseen by ThreadSanitizer, which then takes the last
+// owner's clean-up for a race with the others' reading: std::promise and std::thread alone show the same. Not inline,
+// as it would then lose against Clang's empty one: include this header in one source file of a program only.
+extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions() {
+    return "race:std::__exception_ptr::exception_ptr::_M_release\nrace:__cxa_decrement_exception_refcount\n";
+}
+#endif
+
+namespace support {
+
+inline constexpr int slowdown = SUPPORT_THREAD_SANITIZER || SUPPORT_ADDRESS_SANITIZER ? 20 : 1;
+
+/// How often a test repeats itself: `count`, fewer times where a sanitizer makes every step slow.
+constexpr int times(int count) { return count / slowdown < 10 ? (count < 10 ? count : 10) : count / slowdown; }
+
+/// Lets every other thread run for a while, so that what must not happen gets its chance to.
+inline void give_way(int turns = 500) {
+    for (int turn = 0; turn < turns; ++turn) std::this_thread::yield();
+}
+
+/// Returns when `condition()` holds: a promise without a moment. A broken one hangs, and the runner's timeout says so.
+template<typename Condition> void await(Condition condition) {
+    while (!condition()) std::this_thread::yield();
+}
+
+/// std::latch for C++17; one that counts from 1 is a gate. May be destroyed as soon as `wait()` has returned.
+class latch {
+public:
+    explicit latch(int count = 1) : count_{count} {}
+    void count_down() {
+        const std::lock_guard<std::mutex> lock{mutex_};
+        if (--count_ == 0) opened_.notify_all();
+    }
+    void wait() {
+        std::unique_lock<std::mutex> lock{mutex_};
+        opened_.wait(lock, [this] { return count_ <= 0; });
+    }
+    void arrive_and_wait() {
+        count_down();
+        wait();
+    }
+
+private:
+    std::mutex mutex_{};
+    std::condition_variable opened_{};
+    int count_; // guarded by mutex_
+};
+
+/// What happened to the `counted` objects that belong to it.
+struct tally {
+    std::atomic<int> live{0};
+    std::atomic<int> copies{0};
+    std::atomic<int> moves{0};
+};
+
+/// An object that counts itself, its copies and its moves.
+class counted {
+public:
+    explicit counted(tally& owner) : owner_{&owner} { ++owner_->live; }
+    counted(const counted& other) : owner_{other.owner_} {
+        ++owner_->live;
+        ++owner_->copies;
+    }
+    counted(counted&& other) noexcept : owner_{other.owner_} {
+        ++owner_->live;
+        ++owner_->moves;
+    }
+    counted& operator=(const counted&) = delete;
+    counted& operator=(counted&&) = delete;
+    ~counted() { --owner_->live; }
+
+private:
+    tally* owner_;
+};
+
+struct copy_failed : std::runtime_error {
+    copy_failed() : std::runtime_error{"this object cannot be copied now"} {}
+};
+
+/// An argument, and a part of callables, whose copy throws where it was told to; its moves never do.
+class brittle {
+public:
+    brittle(tally& owner, bool breaks) : self_{owner}, breaks_{breaks} {}
+    brittle(const brittle& other) : self_{other.self_}, breaks_{other.breaks_} {
+        if (breaks_) throw copy_failed{};
+    }
+    brittle(brittle&&) noexcept = default;
+    brittle& operator=(const brittle&) = delete;
+    brittle& operator=(brittle&&) = delete;
+    ~brittle() = default;
+
+private:
+    counted self_;
+    bool breaks_;
+};
+
+/// How many are inside at this moment, and the most there ever were.
+class gauge {
+public:
+    void enter() {
+        const int inside = ++inside_;
+        int most = most_;
+        while (most < inside && !most_.compare_exchange_weak(most, inside)) {}
+    }
+    void leave() { --inside_; }
+    int inside() const { return inside_; }
+    int most() const { return most_; }
+    void forget() { most_ = 0; }
+
+private:
+    std::atomic<int> inside_{0};
+    std::atomic<int> most_{0};
+};
+
+/// The thread is counted from its first call of `mark_thread()` until its thread-local objects are destroyed.
+inline std::atomic<int> marked_threads{0};
+inline void mark_thread() {
+    struct mark {
+        mark() { ++marked_threads; }
+        mark(const mark&) = delete;
+        mark& operator=(const mark&) = delete;
+        ~mark() { --marked_threads; }
+    };
+    thread_local const mark here;
+    static_cast<void>(&here);
+}
+
+/// The distinct threads that were `add`ed.
+class thread_ids {
+public:
+    void add() {
+        const std::lock_guard<std::mutex> lock{mutex_};
+        ids_.insert(std::this_thread::get_id());
+    }
+    std::size_t size() {
+        const std::lock_guard<std::mutex> lock{mutex_};
+        return ids_.size();
+    }
+
+private:
+    std::mutex mutex_{};
+    std::set<std::thread::id> ids_{}; // guarded by mutex_
+};
+
+#ifdef __linux__
+
+/// How many threads the process has.
+inline int thread_count() {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/task"}) {
+        static_cast<void>(entry);
+        ++count;
+    }
+    return count;
+}
+
+/// The kernel's number of the calling thread.
+inline long kernel_id() { return syscall(SYS_gettid); }
+
+/// A thread as the kernel sees it: what it is doing ('S' when it sleeps) and how often it went to sleep so far.
+struct thread_state {
+    char state = '?';
+    long sleeps = -1;
+    bool operator==(const thread_state& other) const { return state == other.state && sleeps == other.sleeps; }
+};
+
+inline thread_state look_at(long thread) {
+    std::ifstream status{"/proc/self/task/" + std::to_string(thread) + "/status"};
+    thread_state seen;
+    for (std::string word; status >> word;) {
+        if (word == "State:") status >> seen.state;
+        if (word == "voluntary_ctxt_switches:") status >> seen.sleeps;
+    }
+    return seen;
+}
+
+/// Returns when the thread has gone to sleep at least once since `before` and did not wake up while it was looked at.
+inline thread_state await_sleep(long thread, thread_state before = {}) {
+    for (;;) {
+        const thread_state seen = look_at(thread);
+        bool asleep = seen.state == 'S' && seen.sleeps > before.sleeps;
+        for (int look = 0; asleep && look < 50; ++look) {
+            std::this_thread::yield();
+            asleep = look_at(thread) == seen;
+        }
+        if (asleep) return seen;
+        std::this_thread::yield();
+    }
+}
+
+#endif
+
+} // namespace support
