@@ -520,8 +520,10 @@ private:
 
 class queue {
 public:
-    /// Counts a job in; false if the queue is closed. seq_cst, as all on submitted_: see the handshake at pool.
+    /// Counts a job in; false if the queue is closed or, but for jobs, about to close: threads that go on submitting would
+    /// keep the process from ending. seq_cst, as all on submitted_: see the handshake at pool.
     bool reserve() noexcept {
+        if (submitted_.load() >= closing && !this_thread().self) return false;
         if (submitted_.fetch_add(1) < closed) return true;
         submitted_.fetch_sub(1);
         return false;
@@ -545,13 +547,18 @@ public:
         std::uint64_t const popped = popped_.load(std::memory_order_acquire);
         return popped == submitted();
     }
-    std::uint64_t submitted() const noexcept { return submitted_.load() & ~closed; }
+    std::uint64_t submitted() const noexcept { return submitted_.load() & ~(closed | closing); }
     bool is_closed() const noexcept { return submitted_.load() >= closed; }
+    void begin_close() noexcept { submitted_.fetch_or(closing); }
     /// Closes the queue if just so many jobs have been counted in.
-    bool close(std::uint64_t jobs) noexcept { return submitted_.compare_exchange_strong(jobs, jobs | closed); }
+    bool close(std::uint64_t jobs) noexcept {
+        jobs |= closing;
+        return submitted_.compare_exchange_strong(jobs, jobs | closed);
+    }
 
 private:
     static constexpr std::uint64_t closed = std::uint64_t{1} << 63;
+    static constexpr std::uint64_t closing = std::uint64_t{1} << 62;
 
     /// Takes the first job out of the list; null in front of a gap. Under the lock.
     job* unlink(job* first) noexcept {
@@ -565,7 +572,7 @@ private:
         return nullptr;
     }
 
-    alignas(64) std::atomic<std::uint64_t> submitted_{0}; // how many jobs, and `closed`; written by submitters
+    alignas(64) std::atomic<std::uint64_t> submitted_{0}; // how many jobs, `closing`, `closed`; by submitters
     std::atomic<std::atomic<job*>*> end_{&first_}; // where to link the next job; by submitters, and pop of the last
     alignas(64) std::atomic<job*> first_{nullptr}; // written under the lock, and by push into an empty list
     std::atomic<std::uint64_t> popped_{0};         // written under the lock
@@ -659,7 +666,7 @@ public:
         mutex_.unlock();
         pool& fresh = *::new (static_cast<void*>(this)) pool;
         fresh.limit_ = slots;
-        if (closed) fresh.queue_.close(0);
+        if (closed) fresh.queue_.begin_close(), fresh.queue_.close(0);
     }
 
 private:
@@ -835,6 +842,7 @@ inline void pool::work(worker& self) noexcept {
 inline void pool::drain(worker* exiting) noexcept {
     lock_type lock(mutex_);
     if (queue_.is_closed()) return;
+    queue_.begin_close();
     if (exiting) give_slot_away(lock);
     // Whoever waits in get() may be waiting for the exiting job, which never ends: nobody can tell.
     while (hiring_ > 0 || !queue_.close(finished() + static_cast<std::uint64_t>(exiting ? blocked_ : 0))) {
