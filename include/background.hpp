@@ -231,17 +231,13 @@ template<class F> void callback(F&& callback) { detail::add_callback(std::forwar
 namespace background::detail {
 
 struct chunk {
-    static constexpr std::size_t alignment = 8192;        // so that a block's address tells its chunk
-    static constexpr std::size_t bytes = alignment - 128; // leaves malloc room for its header between two chunks
+    static constexpr std::size_t bytes = 8192 - 64; // with its header and malloc's, two pages
     static constexpr std::uint32_t owner_share = 1u << 30;
 
     std::atomic<std::uint32_t> live{owner_share};
     std::uint32_t handed_out = 0; // written by the owner
     std::size_t used = 0;         // written by the owner
     alignas(std::max_align_t) unsigned char room[bytes];
-
-    static void* operator new(std::size_t size) { return ::operator new (size, std::align_val_t{alignment}); }
-    static void operator delete(void* memory) noexcept { ::operator delete (memory, std::align_val_t{alignment}); }
 };
 
 /// What the engine knows of a thread. Constant-initialised and never destroyed, so that it can be used in destructors
@@ -279,23 +275,27 @@ template<class T> constexpr bool carved = sizeof(T) <= chunk::bytes / 4 && align
 
 template<class T> void* allocate() {
     if constexpr (!carved<T>) return ::operator new (sizeof(T), std::align_val_t{alignof(T)});
-    constexpr std::size_t size = round_up(sizeof(T), alignof(std::max_align_t));
+    constexpr std::size_t alignment = alignof(T) > alignof(chunk*) ? alignof(T) : alignof(chunk*);
+    constexpr std::size_t size = round_up(sizeof(T), alignment) + alignment; // in front of the block its chunk is noted
     thread_state& me = this_thread();
-    if (!me.open || chunk::bytes - me.open->used < size) {
+    std::size_t begin = me.open ? round_up(me.open->used, alignment) : 0;
+    if (!me.open || begin + size > chunk::bytes) {
         chunk* const fresh = new chunk;
         close_chunk(me);
         me.open = fresh;
+        begin = 0;
     }
+    me.open->used = begin + size;
     ++me.open->handed_out;
-    void* const block = me.open->room + std::exchange(me.open->used, me.open->used + size);
+    unsigned char* const block = me.open->room + begin + alignment;
+    ::new (static_cast<void*>(block - sizeof(chunk*))) chunk*(me.open);
     if (me.ended) close_chunk(me); // nobody would close it later
     return block;
 }
 
 template<class T> void deallocate(void* block) noexcept {
     if constexpr (!carved<T>) return ::operator delete (block, std::align_val_t{alignof(T)});
-    auto const address = reinterpret_cast<std::uintptr_t>(block);
-    return_shares(*reinterpret_cast<chunk*>(address - address % chunk::alignment), 1);
+    return_shares(**(static_cast<chunk**>(block) - 1), 1);
 }
 
 // --- engine: callbacks -------------------------------------------------------------------------------------------------
