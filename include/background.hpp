@@ -233,7 +233,6 @@ namespace background::detail {
 struct chunk {
     static constexpr std::size_t bytes = 8192 - 64; // with its header and malloc's, two pages
     static constexpr std::uint32_t owner_share = 1u << 30;
-
     std::atomic<std::uint32_t> live{owner_share};
     std::uint32_t handed_out = 0; // written by the owner
     std::size_t used = 0;         // written by the owner
@@ -288,7 +287,7 @@ template<class T> void* allocate() {
     me.open->used = begin + size;
     ++me.open->handed_out;
     unsigned char* const block = me.open->room + begin + alignment;
-    ::new (static_cast<void*>(block - sizeof(chunk*))) chunk*(me.open);
+    ::new (static_cast<void*>(block - sizeof(void*))) chunk*(me.open);
     if (me.ended) close_chunk(me); // nobody would close it later
     return block;
 }
@@ -401,12 +400,10 @@ private:
     template<class T> struct allocator {
         using value_type = T;
         promised& block;
-
         explicit allocator(promised& served) noexcept : block(served) {}
         template<class U> allocator(allocator<U> const& other) noexcept : block(other.block) {}
         template<class U> bool operator==(allocator<U> const& other) const noexcept { return &block == &other.block; }
         template<class U> bool operator!=(allocator<U> const& other) const noexcept { return &block != &other.block; }
-
         T* allocate(std::size_t count) {
             std::size_t const begin = round_up(block.room_used_, alignof(T));
             std::size_t const end = begin + count * sizeof(T);
@@ -439,7 +436,6 @@ private:
     // as large and aligned as libstdc++'s result: a vtable, an exception, the value, whether it is there, the allocator
     using frame = std::tuple<void*, void*, std::conditional_t<std::is_object_v<R>, R, void*>, bool, void*>;
     static constexpr std::size_t room_bytes = round_up(shared_state_bytes, alignof(frame)) + sizeof(frame);
-
     std::uint32_t owners_ = 1;
     std::uint32_t room_used_ = 0;
     long (*owners_in_)(void const*) = nullptr; // counts the state's owners, if the room begins with its control block
@@ -455,7 +451,6 @@ public:
     ~call() noexcept override {} // run() or discard() has destroyed bound_
     static void* operator new(std::size_t) { return allocate<call>(); }
     static void operator delete(void* block) noexcept { deallocate<call>(block); }
-
     void run() noexcept override {
         auto const invoke = [this]() -> R {
             return std::apply(std::move(bound_.callable), std::move(bound_.arguments));

@@ -8,7 +8,7 @@
 #include <background.hpp>
 
 #include <atomic>
-#include <optional>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -101,7 +101,7 @@ TEST_CASE("a plugin is opened and closed while jobs of its host run") {
 
 TEST_CASE("a plugin that submitted first may be closed after wait(): host, fork and exit go on") {
     background::n = 4;
-    std::optional<library> visible(PLUGIN);
+    auto visible = std::make_unique<library>(PLUGIN);
     (*visible)->assign_n(2);
     CHECK((*visible)->twice(21).get() == 42);
     (*visible)->wait();
@@ -146,8 +146,8 @@ TEST_CASE("a plugin with hidden symbols has a pool of its own and may be closed 
 }
 
 TEST_CASE("a plugin with a pool of its own may be opened by a thread that ends") {
-    std::optional<library> hidden;
-    std::thread([&hidden] { hidden.emplace(HIDDEN_PLUGIN); }).join();
+    std::unique_ptr<library> hidden;
+    std::thread([&hidden] { hidden = std::make_unique<library>(HIDDEN_PLUGIN); }).join();
     static std::thread::id worker;
     hidden->operator->()->run([] { return worker = std::this_thread::get_id(), 0; }).get();
     CHECK(worker != std::this_thread::get_id());
