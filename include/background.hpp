@@ -134,6 +134,7 @@ struct limit_variable {
 
 } // namespace background::detail
 
+/// Runs functions in the background, on a global pool of workers.
 namespace background {
 
 /// How many jobs may run at the same time: reads as an `int`, takes any integer. It starts as
@@ -189,6 +190,7 @@ public:
 private:
     F callable_;
 };
+/// Deduces the type of the callable: `background::task work{f};`.
 template<class F> task(F) -> task<F>;
 
 /// Blocks until nothing is queued or running, callbacks included. Any number of threads may wait. Throws
