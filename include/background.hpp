@@ -595,7 +595,7 @@ void run_worker(worker* self) noexcept;
 /// 1. Every job runs exactly once, and jobs start in order.            queue
 /// 2. While jobs are queued and a slot is free, somebody searches.     balance, and the handshake below
 /// 3. No more than limit_ slots are granted.                           balance
-/// 4. No user code runs under a lock.                                  hire
+/// 4. No user code runs under a lock.                                  grow
 /// 5. No exception leaves a worker.                                    job::run is noexcept
 /// 6. If there are workers, one of them does not wait in get().        block, sleep
 ///
@@ -614,8 +614,8 @@ public:
     }
     /// Makes sure that there is a worker, or throws what kept it from starting.
     void staff() {
-        if (staffed_.load(std::memory_order_acquire)) return; // pairs with hire
-        for (lock_type lock(mutex_); !staffed_.load(std::memory_order_relaxed);) hire_or_throw(lock);
+        if (staffed_.load(std::memory_order_acquire)) return; // pairs with grow
+        for (lock_type lock(mutex_); !staffed_.load(std::memory_order_relaxed);) grow_or_throw(lock);
     }
     int limit() const noexcept { return limit_.load(std::memory_order_relaxed); } // nothing else depends on it
     void set_limit(int slots) noexcept {
@@ -636,7 +636,7 @@ public:
     /// Gives the slot of the calling job away. Throws if that needs another worker (6) and none can be started.
     void block() {
         lock_type lock(mutex_);
-        while (workers_ - blocked_ < 2) hire_or_throw(lock);
+        while (workers_ - blocked_ < 2) grow_or_throw(lock);
         give_slot_away(lock);
     }
     /// Takes a slot again, before queued jobs get one. After the drain it never returns, as static objects may be gone:
@@ -709,7 +709,7 @@ private:
             recall_.store(held_ > limit() || resuming_ > 0, std::memory_order_relaxed);
             slot_free_.store(held_ < limit());
             if (held_ >= limit() || queue_.is_closed() || queue_.empty() || searching_.exchange(true)) return;
-            if (parked_ == 0) static_cast<void>(hire(lock)); // if that fails, those who run jobs have to do
+            if (parked_ == 0) static_cast<void>(grow(lock)); // if that fails, those who run jobs have to do
             if (held_ < limit() && resuming_ == 0 && parked_ > 0) {
                 unpark_ = true;
                 unparked_.notify_one();
@@ -739,9 +739,9 @@ private:
     }
     /// Starts a worker. Returns what went wrong, or null. Releases the lock meanwhile: starting a thread allocates, and
     /// operator new may be the user's.
-    std::exception_ptr hire(lock_type& lock) noexcept;
-    void hire_or_throw(lock_type& lock) {
-        if (std::exception_ptr const failure = hire(lock)) std::rethrow_exception(failure);
+    std::exception_ptr grow(lock_type& lock) noexcept;
+    void grow_or_throw(lock_type& lock) {
+        if (std::exception_ptr const failure = grow(lock)) std::rethrow_exception(failure);
     }
     std::uint64_t finished() const noexcept {
         std::uint64_t sum = finished_by_gone_;
@@ -780,16 +780,16 @@ private:
     int held_ = 0;                       // slots
     int workers_ = 0;                    // in all_
     int blocked_ = 0;                    // of them: have given their slot away
-    int hiring_ = 0;                     // about to be in all_
+    int growing_ = 0;                    // about to be in all_
     worker* all_ = nullptr;
     worker* last_gone_ = nullptr;        // has left, and nobody has joined it
     std::uint64_t finished_by_gone_ = 0; // jobs
 };
 
-inline std::exception_ptr pool::hire(lock_type& lock) noexcept {
+inline std::exception_ptr pool::grow(lock_type& lock) noexcept {
     std::exception_ptr failure;
     std::unique_ptr<worker> fresh;
-    ++hiring_;
+    ++growing_;
     lock.unlock();
     try {
         fresh = std::make_unique<worker>();
@@ -799,7 +799,7 @@ inline std::exception_ptr pool::hire(lock_type& lock) noexcept {
         failure = std::current_exception();
     }
     lock.lock();
-    --hiring_;
+    --growing_;
     idle_.notify_all(); // drain waits for this, and the worker for being enrolled
     if (failure) return failure;
     fresh->next = std::exchange(all_, fresh.get());
@@ -842,10 +842,10 @@ inline void pool::drain(worker* exiting) noexcept {
     queue_.begin_close();
     if (exiting) give_slot_away(lock);
     // Whoever waits in get() may be waiting for the exiting job, which never ends: nobody can tell.
-    while (hiring_ > 0 || !queue_.close(finished() + static_cast<std::uint64_t>(exiting ? blocked_ : 0))) {
+    while (growing_ > 0 || !queue_.close(finished() + static_cast<std::uint64_t>(exiting ? blocked_ : 0))) {
         if (!exiting || workers_ > blocked_) {
             idle_.wait(lock);
-        } else if (!hire(lock)) {
+        } else if (!grow(lock)) {
             balance(std::move(lock));
         } else { // nobody else is left, and no thread to be had: what is queued runs here
             lock.unlock();
