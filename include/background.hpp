@@ -38,7 +38,6 @@
 #define BACKGROUND_VERSION "1.0.0"
 
 // --- platform: all that differs from one system, compiler or standard library to the next ------------------------------
-
 #if !defined(__cpp_exceptions) && !defined(_CPPUNWIND)
 #error "background.hpp needs exceptions: they carry a job's failure to its future"
 #endif
@@ -99,7 +98,6 @@ constexpr std::size_t shared_state_bytes = 160;
 #endif
 
 // --- interface ---------------------------------------------------------------------------------------------------------
-
 template<class F, class... Args> struct result_of_job;
 template<class F, class... Args>
 using future_of = std::future<typename result_of_job<std::decay_t<F>, std::decay_t<Args>...>::type>;
@@ -337,7 +335,6 @@ inline void tell_callbacks(std::exception_ptr const& error) noexcept {
 }
 
 // --- engine: job -------------------------------------------------------------------------------------------------------
-
 /// A call that waits to be run: what the queue and the workers know of it.
 struct job {
     virtual void run() noexcept = 0; // once; the job is gone then
@@ -577,7 +574,6 @@ private:
 };
 
 // --- engine: pool ------------------------------------------------------------------------------------------------------
-
 struct alignas(64) worker {
     std::atomic<std::uint64_t> finished{0}; // jobs; written by the worker, read by all
     bool enrolled = false;                  // in the pool's list, linked by next: guarded by its mutex, both
@@ -615,7 +611,8 @@ public:
     /// Makes sure that there is a worker, or throws what kept it from starting.
     void staff() {
         if (staffed_.load(std::memory_order_acquire)) return; // pairs with grow
-        for (lock_type lock(mutex_); !staffed_.load(std::memory_order_relaxed);) grow_or_throw(lock);
+        lock_type lock(mutex_);
+        grow_until(lock, [this] { return staffed_.load(std::memory_order_relaxed); });
     }
     int limit() const noexcept { return limit_.load(std::memory_order_relaxed); } // nothing else depends on it
     void set_limit(int slots) noexcept {
@@ -636,7 +633,7 @@ public:
     /// Gives the slot of the calling job away. Throws if that needs another worker (6) and none can be started.
     void block() {
         lock_type lock(mutex_);
-        while (workers_ - blocked_ < 2) grow_or_throw(lock);
+        grow_until(lock, [this] { return workers_ - blocked_ > 1; });
         give_slot_away(lock);
     }
     /// Takes a slot again, before queued jobs get one. After the drain it never returns, as static objects may be gone:
@@ -740,8 +737,9 @@ private:
     /// Starts a worker. Returns what went wrong, or null. Releases the lock meanwhile: starting a thread allocates, and
     /// operator new may be the user's.
     std::exception_ptr grow(lock_type& lock) noexcept;
-    void grow_or_throw(lock_type& lock) {
-        if (std::exception_ptr const failure = grow(lock)) std::rethrow_exception(failure);
+    template<class Done> void grow_until(lock_type& lock, Done done) {
+        while (!done())
+            if (std::exception_ptr const failure = grow(lock); failure && !done()) std::rethrow_exception(failure);
     }
     std::uint64_t finished() const noexcept {
         std::uint64_t sum = finished_by_gone_;
@@ -835,7 +833,6 @@ inline void pool::work(worker& self) noexcept {
 }
 
 // --- engine: lifetime --------------------------------------------------------------------------------------------------
-
 inline void pool::drain(worker* exiting) noexcept {
     lock_type lock(mutex_);
     if (queue_.is_closed()) return;
@@ -917,7 +914,6 @@ inline void run_worker(worker* self) noexcept {
 }
 
 // --- what joins the interface and the engine ---------------------------------------------------------------------------
-
 /// The result type of a job; says in words what cannot be submitted.
 template<class F, class... Args> struct result_of_job {
     static constexpr bool invocable = std::is_invocable_v<F, Args...>;
