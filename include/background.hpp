@@ -628,7 +628,8 @@ public:
     void wait() {
         lock_type lock(mutex_);
         bool const at_exit = this_thread().ended && queue_.is_closed(); // exit() in a job leaves some outstanding
-        idle_.wait(lock, [this, at_exit] { return at_exit || outstanding() == 0; });
+        // held_: a worker that has run its last job and is about to look around or to park is not idle yet
+        idle_.wait(lock, [&] { return at_exit || (outstanding() == 0 && held_ <= (searching_.load() ? 1 : 0)); });
     }
     /// Gives the slot of the calling job away. Throws if that needs another worker (6) and none can be started.
     void block() {
