@@ -3,7 +3,7 @@
 #   accepts  SOURCE compiles without a word at -O0 to -O3
 #   runs     SOURCE compiles and links without a word, and the program ends with 0
 #   macros   HEADER defines BACKGROUND_VERSION and no other macro beyond those of SOURCE, the headers that it includes
-#   form     HEADER is ASCII without tabs or trailing blanks, at most 1000 lines
+#   form     HEADER is ASCII without tabs or trailing blanks, at most 800 lines
 # SPDX-License-Identifier: MIT
 separate_arguments(FLAGS)
 get_filename_component(include "${HEADER}" DIRECTORY)
@@ -75,7 +75,7 @@ elseif(MODE STREQUAL "form")
     string(REGEX MATCH "[^\n]* \n" trailing "${text}")
     string(REGEX MATCHALL "\n" lines "${text}")
     list(LENGTH lines lines)
-    if(strange OR trailing OR lines GREATER 1000)
+    if(strange OR trailing OR lines GREATER 800)
         message(FATAL_ERROR "${lines} lines; not ASCII: '${strange}'; trailing blank: '${trailing}'")
     endif()
     message(STATUS "${lines} lines")
