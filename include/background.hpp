@@ -8,14 +8,14 @@
 //     std::future<int> bytes = process_image("photo.jpg"); // keep the std::future where the result matters
 //     bytes.get();
 //
-// A task is the callable that you wrap; a job is one call of it, queued or running. Jobs run on workers, the threads
-// of one pool that the whole program shares. A slot is the right to run a job: there are `background::n` of them.
-// The interface comes first and is all one needs to use the library; the engine follows, bottom-up.
+// A task is the callable that you wrap; a job is one call of it, queued or running. Jobs run on workers, the threads of
+// one pool that the whole program shares. A slot is the right to run a job: there are `background::n` of them. The
+// interface comes first and is all one needs to know; the engine follows, bottom-up.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <atomic>             // the queue, the flags that submitters read
-#include <chrono>             // wait_for, sleep_for
+#include <chrono>             // wait_for
 #include <climits>            // INT_MAX
 #include <condition_variable> // parking
 #include <cstddef>            // size_t, max_align_t
@@ -32,7 +32,7 @@
 #include <thread>             // thread
 #include <tuple>              // the arguments of a job, and apply
 #include <type_traits>        // decay, invoke_result
-#include <utility>            // move, forward, pair
+#include <utility>            // move, forward, exchange
 
 #define BACKGROUND_VERSION "1.0.0"
 // --- platform: all that differs from one system, compiler or standard library to the next ----------------------------
@@ -45,13 +45,13 @@
 #if defined(__linux__)
 #include <sys/syscall.h> // SYS_gettid
 #include <unistd.h>      // getpid, syscall
-#elif defined(_MSC_VER)
-#include <intrin.h> // _mm_pause
 #endif
 
 namespace background::detail {
 // name_this_thread: for debuggers and `ps -L`. on_main_thread: where the system cannot tell, the main thread is the one
 // that runs this header's initialisers. at_fork: around fork(), where there is one. relax: this thread waits in a loop.
+// in_dll: when this code is unloaded, other threads are dead or cannot end. at_exit_again: MinGW destroys thread-local
+// objects of the main thread after the static ones that are younger than this header's initialisers.
 using hook = void (*)();
 #if defined(__linux__)
 inline void name_this_thread() noexcept { ::pthread_setname_np(::pthread_self(), "background"); }
@@ -64,6 +64,14 @@ inline void name_this_thread() noexcept {}
 inline std::thread::id const main_thread = std::this_thread::get_id();
 inline bool on_main_thread() noexcept { return std::this_thread::get_id() == main_thread; }
 #endif
+#if defined(__MINGW32__)
+extern "C" char __mingw_module_is_dll;
+inline bool in_dll() noexcept { return __mingw_module_is_dll != 0; }
+inline void at_exit_again(hook what) noexcept { std::atexit(what); }
+#else
+inline bool in_dll() noexcept { return false; }
+inline void at_exit_again(hook) noexcept {}
+#endif
 #if defined(__unix__) || defined(__APPLE__)
 inline void at_fork(hook before, hook parent, hook child) noexcept { ::pthread_atfork(before, parent, child); }
 #else
@@ -74,16 +82,11 @@ inline void relax() noexcept {
     __builtin_ia32_pause();
 #elif defined(__arm__) || defined(__aarch64__)
     __asm__ __volatile__("yield" ::: "memory");
-#elif defined(_M_IX86) || defined(_M_X64)
-    _mm_pause();
 #endif
 }
-// What a std::promise allocates besides the result and its frame. Too small a guess costs a visit to operator new.
-#if defined(__GLIBCXX__)
-constexpr std::size_t shared_state_bytes = 7 * sizeof(void*);
-#else
-constexpr std::size_t shared_state_bytes = 160;
-#endif
+// What a std::promise allocates besides the result and its frame: exact for libstdc++, on Linux, and enough for libc++.
+// Too small a guess costs a visit to operator new, nothing else.
+constexpr std::size_t shared_state_bytes = sizeof(std::promise<void>) == 3 * sizeof(void*) ? 7 * sizeof(void*) : 160;
 
 // --- interface -------------------------------------------------------------------------------------------------------
 /// What a job returns; says in words what cannot be submitted.
@@ -99,18 +102,15 @@ template<class F, class... Args>
 using future_of = std::future<typename result_of_job<std::decay_t<F>, std::decay_t<Args>...>::type>;
 
 /// Whether F can be a callable. A class with an operator(), overloaded or a template as it may be, makes that name
-/// ambiguous in call_operators<F>, as std::default_delete has one too; a class without is no callable.
+/// ambiguous in call_operators<F>, as std::default_delete has one too; a class without is none, if that can be asked.
 template<class F> struct call_operators : F, std::default_delete<struct job> {};
 template<class F, class = void>
 constexpr bool looks_callable =
     std::is_class_v<F> || std::is_function_v<std::remove_pointer_t<F>> || std::is_member_pointer_v<F>;
 template<class F>
-constexpr bool looks_callable<F, std::void_t<std::enable_if_t<std::is_class_v<F> && !std::is_final_v<F>>,
-                                             decltype(&call_operators<F>::operator())>> = false;
-
-template<class T> constexpr bool is_future = false;
-template<class R> constexpr bool is_future<std::future<R>> = true;
-template<class R> constexpr bool is_future<std::shared_future<R>> = true;
+constexpr bool looks_callable<
+    F, std::void_t<std::enable_if_t<std::is_class_v<F> && !std::is_final_v<F> && !std::is_polymorphic_v<F>>,
+                   decltype(&call_operators<F>::operator())>> = false;
 
 /// The type of `background::n`. Not copyable: `auto old = n` would go on changing; write `int old = n`.
 struct limit_variable {
@@ -125,7 +125,6 @@ struct limit_variable {
 namespace background {
 /// How many jobs may run at the same time: reads as an `int`, takes any integer. It starts as
 /// `std::thread::hardware_concurrency()`, or 1 where that is unknown, and may be used before `main`.
-///
 /// Assigning never blocks. It throws `std::invalid_argument` naming the value if that is zero or less, and then changes
 /// nothing; any larger value is fine. A larger `n` takes effect at once, for queued jobs too (a worker that cannot be
 /// started is done without); a smaller one interrupts nothing: workers retire as they finish. Any thread may read and
@@ -163,14 +162,13 @@ public:
     explicit task(F callable) : callable_(std::move(callable)) {}
     /// Submits a job with a copy of the callable; all else is as with run().
     template<class... Args> detail::future_of<F, Args...> operator()(Args&&... args) const& {
-        return run(callable_, std::forward<Args>(args)...);
+        return background::run(callable_, std::forward<Args>(args)...);
     }
     /// Submits a job and moves the callable into it.
     template<class... Args> detail::future_of<F, Args...> operator()(Args&&... args) && {
-        return run(std::move(callable_), std::forward<Args>(args)...);
+        return background::run(std::move(callable_), std::forward<Args>(args)...);
     }
 };
-/// Deduces the type of the callable: `background::task work{f};`.
 template<class F> task(F) -> task<F>;
 
 /// Blocks until nothing is queued or running, callbacks included. Any number of threads may wait. Throws
@@ -179,7 +177,6 @@ void wait();
 
 /// Returns `future.get()`, and may be called inside a task: the waiting job gives its slot away and takes one again,
 /// before queued jobs do, when the future is ready. So jobs may wait for jobs, however deep, even with `n == 1`.
-///
 /// Takes std::future and std::shared_future from any library, as lvalue or rvalue. Throws what `future.get()` throws,
 /// `std::future_error` (`no_state`) for a future without state, and inside a task `std::system_error` if the waiting
 /// needs one more thread and none can be started: then the future is as it was. With libstdc++ a plain `.get()` or
@@ -191,7 +188,6 @@ template<class Future> decltype(auto) get(Future&& future);
 std::uint64_t pending() noexcept;
 
 /// Calls `callback(std::exception_ptr)` after every job from now on, with what the job threw or null.
-///
 /// Callbacks run on the worker, in the order of registration, before the job's future becomes ready, and on several
 /// workers at the same time. What they throw is ignored. They may submit jobs and register callbacks. They stay for
 /// ever. Any thread may register, at any time. Throws what copying the callback or allocating throws.
@@ -216,7 +212,7 @@ struct chunk {
     std::size_t used = 0;         // written by the owner
     alignas(std::max_align_t) unsigned char room[bytes];
 };
-/// What the engine knows of a thread. Never destroyed: usable in destructors of thread-local objects, in any order.
+/// What a thread, and no other, knows of itself. Never destroyed: usable in destructors of thread-local objects.
 struct thread_state {
     struct worker* self = nullptr; // the worker that this thread is, if any
     chunk* open = nullptr;         // what this thread carves its jobs from
@@ -230,8 +226,8 @@ inline void return_shares(chunk& used, std::uint32_t shares) noexcept {
     if (used.live.fetch_sub(shares, acq_rel) == shares) delete &used;
 }
 /// Closes the thread's chunk: from here on it goes when its last block does.
-inline void close_chunk(thread_state& me) noexcept {
-    if (auto* full = std::exchange(me.open, nullptr)) return_shares(*full, chunk::owner_share - full->handed_out);
+inline void close_chunk(thread_state& me, chunk* next = nullptr) noexcept {
+    if (auto* full = std::exchange(me.open, next)) return_shares(*full, chunk::owner_share - full->handed_out);
 }
 constexpr std::size_t round_up(std::size_t size, std::size_t unit) { return (size + unit - 1) / unit * unit; }
 /// Whether a T is carved from a chunk; large and over-aligned ones come from operator new.
@@ -241,7 +237,7 @@ template<class T> void* allocate() {
     static_assert(alignof(T) >= alignof(chunk*)); // in front of the block its chunk is noted
     thread_state& me = this_thread();
     std::size_t begin = me.open ? round_up(me.open->used, alignof(T)) : chunk::bytes;
-    if (begin + alignof(T) + sizeof(T) > chunk::bytes) { close_chunk(me); me.open = new chunk; begin = 0; }
+    if (begin + alignof(T) + sizeof(T) > chunk::bytes) { close_chunk(me, new chunk); begin = 0; }
     unsigned char* const block = me.open->room + begin + alignof(T);
     ::new (static_cast<void*>(block - sizeof(void*))) chunk*(me.open);
     me.open->used = begin + alignof(T) + sizeof(T);
@@ -275,7 +271,7 @@ template<class F, class G> void add_callback(G&& callback) {
 }
 
 inline void tell_callbacks(std::exception_ptr const& error) noexcept {
-    for (registered* each = first_callback.load(acquire); each; each = each->next.load(acquire)) // with add_callback
+    for (registered* each = first_callback.load(acquire); each; each = each->next.load(acquire)) // as in add_callback
         try { each->call(*each, error); } catch (...) {} // nobody is there to tell
 }
 
@@ -295,24 +291,17 @@ constexpr bool counts_owners<T, std::void_t<decltype(std::declval<T const&>()._M
 /// every wait with the virtual function _M_complete_async, by which the states of std::async join their thread: part of
 /// the ABI. No `override`: where the base has none, this falls silent. It buys round trips of 2000 instead of 20 000
 /// ns, and plain nested get() without deadlock.
-template<class Ready, class Wait> void wait_attentively(Ready ready, Wait wait);
+template<class Awaited> void wait_attentively(Awaited& awaited);
 template<class State> struct attentive : State {
-    void _M_complete_async() {
-        static_assert(sizeof(attentive) == sizeof(State));
-        wait_attentively([this] { return this->wait_for(std::chrono::seconds(0)) == std::future_status::ready; },
-                         [this] { this->wait(); });
-    }
+    void _M_complete_async() { static_assert(sizeof(attentive) == sizeof(State)); wait_attentively<State>(*this); }
 };
 
 /// A job with its promise and with room for what the promise allocates: one block. Its owners are counted, without
 /// atomics: the job until it is over, and each allocation of the promise. The job lets go while it holds the promise,
 /// so before the shared state can go; whoever drops the state last then frees its parts one after the other. So no two
 /// threads touch the count at the same time, it reaches zero once, and nothing looks at the block after that.
-template<class R> class promised : public job {
-public:
+template<class R> struct promised : job {
     std::future<R> get_future() { return promise_.get_future(); }
-
-protected:
     promised() : promise_(std::allocator_arg, allocator<char>(*this)) {}
     /// Whether a future is left. If not, set_value with its system call would be for nobody: 60 instead of 230 ns.
     bool observed() const noexcept { return !owners_in_ || owners_in_(room_) > 1; } // the promise is one
@@ -346,7 +335,7 @@ protected:
                 ::operator delete(elsewhere, std::align_val_t{alignof(T)});
             block.disown();
         }
-        template<class U, class... Args> void construct(U* at, Args&&... args) {
+        template<class U, class... Args> void construct(U* at, Args&&... args) { // libstdc++ asks this, for its state
             using made = std::conditional_t<std::is_polymorphic_v<U> && !std::is_final_v<U>, attentive<U>, U>;
             ::new (static_cast<void*>(at)) made(std::forward<Args>(args)...);
         }
@@ -363,34 +352,39 @@ protected:
 };
 
 /// A job: the callable, its arguments, and the promise of what comes of them.
-template<class R, class F, class... Args> class call final : public promised<R> {
-public:
+template<class R, class F, class... Args> struct call final : promised<R> {
     template<class G, class... As> explicit call(G&& callable, As&&... args)
-        : bound_(std::piecewise_construct, std::forward_as_tuple(std::forward<G>(callable)),
-                 std::forward_as_tuple(std::forward<As>(args)...)) {}
+        : bound_(std::forward<G>(callable), std::forward<As>(args)...) {}
     ~call() noexcept override {} // run() or discard() has destroyed bound_
     static void* operator new(std::size_t) { return allocate<call>(); }
     static void operator delete(void* block) noexcept { deallocate<call>(block); }
     void run() noexcept override {
-        auto const invoke = [this]() -> R { return std::apply(std::move(bound_.first), std::move(bound_.second)); };
+        auto const invoke = [](F& f, Args&... args) -> R {
+            if constexpr (std::is_member_pointer_v<F>) return std::apply(f, std::forward_as_tuple(std::move(args)...));
+            else return std::move(f)(std::move(args)...);
+        };
         std::exception_ptr error;
+        bool over = false;
         try {
             if constexpr (std::is_void_v<R>) {
-                invoke();
+                std::apply(invoke, bound_);
                 return end(nullptr, [](auto& promise) { promise.set_value(); });
             } else {
-                R&& result = invoke();
+                R&& result = std::apply(invoke, bound_);
+                over = true;
                 return end(nullptr, [&](auto& promise) { promise.set_value(std::forward<R>(result)); });
             }
-        } catch (...) { error = std::current_exception(); } // which then is the future's alone
-        end(std::move(error), [](auto&) {});
+        } catch (...) {
+            if (over) return; // what is left of the result threw
+            error = std::current_exception();
+        } // here the handler lets go of the exception, which then is the future's alone
+        end(std::move(error), nothing); // no lambda: behind `if constexpr` compilers name different ones alike
     }
-    void discard() noexcept { bound_.~pair(); this->let_go(); } // instead, where there is no worker
-
-private:
+    void discard() noexcept { bound_.~tuple(); this->let_go(); } // instead, where there is no worker
+    static void nothing(std::promise<R>&) {}
     /// The end of a job: everything that it holds goes, the callbacks are called, and the future becomes ready.
     template<class Deliver> void end(std::exception_ptr error, Deliver deliver) noexcept {
-        try { bound_.~pair(); } catch (...) { if (!error) error = std::current_exception(); }
+        try { bound_.~tuple(); } catch (...) { if (!error) error = std::current_exception(); }
         tell_callbacks(error);
         bool const observed = this->observed();
         std::promise<R> promise = this->let_go();
@@ -398,7 +392,7 @@ private:
         try { if (!error) return deliver(promise); } catch (...) { error = std::current_exception(); }
         promise.set_exception(std::move(error));
     }
-    union { std::pair<F, std::tuple<Args...>> bound_; }; // callable and arguments
+    union { std::tuple<F, Args...> bound_; }; // one tuple, as std::thread has: it takes std::any and std::allocator_arg
 };
 
 // --- engine: queue ---------------------------------------------------------------------------------------------------
@@ -438,7 +432,6 @@ public:
         jobs |= closing;
         return submitted_.compare_exchange_strong(jobs, jobs | closed);
     }
-
 private:
     static constexpr std::uint64_t closed = std::uint64_t{1} << 63, closing = std::uint64_t{1} << 62;
     /// Takes the first job out of the list; null in front of a gap. Under the lock.
@@ -461,8 +454,9 @@ private:
 // --- engine: pool ----------------------------------------------------------------------------------------------------
 struct alignas(64) worker {
     std::atomic<std::uint64_t> finished{0}; // jobs; written by the worker, read by all
-    worker* next = nullptr;                 // in the pool's list; guarded by its mutex, as is the thread
-    std::thread thread{};
+    bool enrolled = false;                  // in the pool's list, linked by next: guarded by its mutex, both
+    worker* next = nullptr;
+    std::thread thread{}; // set before the worker is enrolled
 };
 inline void run_worker(worker* self) noexcept;
 inline class pool& the_pool();
@@ -476,7 +470,7 @@ inline class pool& the_pool();
 /// 1. Every job runs exactly once, and jobs start in order.            queue
 /// 2. While jobs are queued and a slot is free, somebody searches.     balance, and the handshake below
 /// 3. No more than limit_ slots are granted.                           balance
-/// 4. No user code runs under a lock, but for operator new.            grow
+/// 4. No user code runs under a lock.                                  grow
 /// 5. No exception leaves a worker.                                    job::run is noexcept
 /// 6. If there are workers, one of them does not wait in get().        block, sleep
 ///
@@ -486,25 +480,25 @@ inline class pool& the_pool();
 /// searching_ does that first and then reads the count (empty). All of it is seq_cst: one of the two sees the other.
 class pool {
     using lock_type = std::unique_lock<std::mutex>;
-
 public:
     void submit(job& next) noexcept {
         if (!queue_.reserve()) return run(next); // after the drain: here and now
         queue_.push(next);
-        if (slot_free_.load() && !searching_.load()) call_in();
+        if (slot_free_.load() && !searching_.load()) lock_and_balance();
     }
     /// Makes sure that there is a worker; returns what kept it from starting, or null.
     std::exception_ptr staff() noexcept {
         if (staffed_.load(acquire)) return nullptr; // pairs with grow
-        lock_type const lock(mutex_);
-        return staffed_.load(relaxed) ? nullptr : grow();
+        lock_type lock(mutex_);
+        auto const failure = staffed_.load(relaxed) ? nullptr : grow(lock);
+        return staffed_.load(relaxed) ? nullptr : failure;
     }
-    int limit() const noexcept { return limit_.load(relaxed); } // nothing else depends on it
+    int limit() const noexcept { auto const set = limit_.load(relaxed); return set > 0 ? set : 1; }
     void set_limit(int slots) noexcept {
-        lock_type const lock(mutex_);
+        lock_type lock(mutex_);
         limit_.store(slots, relaxed);
         unparked_.notify_all(); // some may have to leave
-        balance();
+        balance(lock);
     }
     std::uint64_t pending() noexcept { lock_type const lock(mutex_); return outstanding(); }
     void wait() {
@@ -515,23 +509,23 @@ public:
     }
     /// Gives the slot of the calling job away. Throws if that needs another worker (6) and none can be started.
     void block() {
-        lock_type const lock(mutex_);
-        auto const failure = workers_ - blocked_ == 1 ? grow() : nullptr;
-        if (failure) std::rethrow_exception(failure);
-        give_slot_back(blocked_);
+        lock_type lock(mutex_);
+        auto const failure = workers_ - blocked_ <= 1 ? grow(lock) : nullptr;
+        if (failure && workers_ - blocked_ <= 1) std::rethrow_exception(failure);
+        give_slot_back(lock, blocked_);
     }
     /// Takes a slot again, before queued jobs get one. After the drain it never returns, as static objects may be gone:
     /// only exit() in a job leaves others blocked.
     void unblock() noexcept {
         lock_type lock(mutex_);
-        if (!queue_.is_closed()) { --blocked_; ++resuming_; balance(); }
+        if (!queue_.is_closed()) { --blocked_; ++resuming_; balance(lock); }
         resumed_.wait(lock, [this] { return resumes_granted_ > 0; });
         --resumes_granted_;
     }
     void work(worker& self) noexcept;
-    /// Runs what is queued until nothing is queued or running, then closes the queue and ends the workers. `exiting` is
-    /// the worker that called exit() in a job, if one did: then jobs that wait in get() are not waited for.
-    void drain(worker* exiting) noexcept;
+    /// Runs what is queued until nothing is queued or running, then closes the queue and ends the workers. If this is
+    /// exit() in a job, those that wait in get() are not waited for.
+    void drain() noexcept;
     std::mutex& mutex() noexcept { return mutex_; }
     /// In a forked child, where only the forking thread is left: a new pool in this place. The jobs are the parent's.
     void start_over() noexcept {
@@ -540,9 +534,8 @@ public:
         mutex_.unlock();
         pool& fresh = *::new (static_cast<void*>(this)) pool;
         fresh.limit_ = slots;
-        if (closed) { fresh.queue_.begin_close(); fresh.queue_.close(0); }
+        if (closed) { fresh.queue_.begin_close(); fresh.queue_.close(0); fresh.staffed_ = true; }
     }
-
 private:
     /// Returns a job, or null when the worker has to park. Who searched gives the token back before it runs a job, and
     /// has the next worker unparked if there are more jobs.
@@ -552,7 +545,7 @@ private:
             if (job* const next = queue_.pop()) {
                 if (!std::exchange(searching, false)) return next;
                 searching_.store(false);
-                if (slot_free_.load() && !queue_.empty()) call_in();
+                if (slot_free_.load() && !queue_.empty()) lock_and_balance();
                 return next;
             }
             if (!searching && searching_.exchange(true)) return nullptr; // one is enough: more fight for cache lines
@@ -562,7 +555,9 @@ private:
             for (int pauses = 0; pauses < 16; ++pauses) relax();
             std::this_thread::yield();
         }
-        if (!queue_.empty()) std::this_thread::sleep_for(std::chrono::microseconds(50)); // a gap: let its submitter run
+        if (queue_.empty()) return nullptr;
+        lock_type lock(mutex_); // a gap: let its submitter run (amid a storm of signals sleep_for might never return)
+        idle_.wait_for(lock, std::chrono::microseconds(50));
         return nullptr;
     }
     static void run(job& next) noexcept {
@@ -570,25 +565,28 @@ private:
         next.run();
         this_thread().running = outer;
     }
-    void call_in() noexcept { lock_type const lock(mutex_); balance(); }
-
+    void lock_and_balance() noexcept { lock_type lock(mutex_); balance(lock); }
     // Decisions. All that follows is called under mutex_.
     /// Gives free slots to those who want them: first to jobs that resume, then to one worker for what is queued, which
-    /// has the next unparked. Called whenever a slot or the token has become free.
-    void balance() noexcept {
+    /// has the next unparked. Called whenever a slot or the token has become free. May release the lock meanwhile.
+    void balance(lock_type& lock) noexcept {
         for (; held_ < limit() && resuming_ > 0; ++held_, --resuming_, ++resumes_granted_) resumed_.notify_one();
         recall_.store(held_ > limit() || resuming_ > 0, relaxed);
         slot_free_.store(held_ < limit());
         if (held_ >= limit() || queue_.is_closed() || queue_.empty() || searching_.exchange(true)) return;
-        if (parked_ == 0 && grow()) return searching_.store(false); // those who run jobs have to do
-        unpark_ = true;
-        unparked_.notify_one();
-        slot_free_.store(++held_ < limit());
+        if (parked_ > 0) {
+            unpark_ = true;
+            unparked_.notify_one();
+            return slot_free_.store(++held_ < limit());
+        }
+        grow(lock); // if that fails, those who run jobs have to do
+        searching_.store(false);
+        if (parked_ > 0) balance(lock); // nobody else cared while the token was taken
     }
     /// Gives the slot of this thread's worker to others, as it goes to sleep and is counted in parked_ or blocked_.
-    void give_slot_back(int& sleepers) noexcept {
+    void give_slot_back(lock_type& lock, int& sleepers) noexcept {
         --held_; ++sleepers;
-        balance();
+        balance(lock);
         idle_.notify_all();
     }
     /// Sleeps until there is a slot with work, or false: the worker has to leave, as there are enough or it is the end.
@@ -597,15 +595,26 @@ private:
         --parked_;
         return searching = std::exchange(unpark_, false);
     }
-    /// Starts a worker, parked. Returns what went wrong, or null.
-    std::exception_ptr grow() noexcept {
+    /// Starts a worker, parked. Returns what went wrong, or null. Releases the lock meanwhile: starting a thread
+    /// allocates, and operator new may be the user's.
+    std::exception_ptr grow(lock_type& lock) noexcept {
+        std::exception_ptr failure;
+        std::unique_ptr<worker> fresh;
+        ++growing_;
+        lock.unlock();
         try {
-            auto fresh = std::make_unique<worker>();
+            if (!staffed_.load(relaxed)) at_exit_again([] { the_pool().drain(); });
+            fresh = std::make_unique<worker>();
             // no lambda: that would put its type into a symbol of std's, shared by plugins with hidden symbols
             fresh->thread = std::thread(&run_worker, fresh.get());
-            fresh->next = all_;
-            all_ = fresh.release();
-        } catch (...) { return std::current_exception(); }
+        } catch (...) { failure = std::current_exception(); }
+        lock.lock();
+        --growing_;
+        idle_.notify_all(); // drain waits for this, and the worker for being enrolled
+        if (failure) return failure;
+        fresh->enrolled = true;
+        fresh->next = std::exchange(all_, fresh.get());
+        fresh.release();
         ++workers_; ++parked_;
         staffed_.store(true, release); // pairs with staff
         return nullptr;
@@ -623,7 +632,6 @@ private:
     }
     /// Jobs queued or running. The finished are read first and never overtake: none outstanding is no mirage.
     std::uint64_t outstanding() const noexcept { auto const done = finished(); return queue_.submitted() - done; }
-    static int cores() noexcept { return static_cast<int>(std::thread::hardware_concurrency()); }
 
     queue queue_{};
     // read by submitters and workers, seldom written
@@ -631,12 +639,12 @@ private:
     std::atomic<bool> searching_{false};            // the search token is taken
     std::atomic<bool> recall_{false};               // workers have to come to park; written under mutex_
     std::atomic<bool> staffed_{false};              // there is a worker, or none is needed; written under mutex_
-    std::atomic<int> limit_{cores() > 0 ? cores() : 1}; // written under mutex_
+    std::atomic<int> limit_{static_cast<int>(std::thread::hardware_concurrency())}; // 0: unknown; written under mutex_
     // guarded by mutex_
     alignas(64) std::mutex mutex_{};
     std::condition_variable unparked_{}; // parked workers sleep here
     std::condition_variable resumed_{};  // jobs that want their slot again
-    std::condition_variable idle_{};     // wait() and drain()
+    std::condition_variable idle_{};     // wait() and drain(), and workers that are not enrolled yet
     bool unpark_ = false;                // one parked worker is to wake up, with a slot and the token
     int parked_ = 0;                     // workers
     int resuming_ = 0;                   // jobs that want their slot again
@@ -644,6 +652,7 @@ private:
     int held_ = 0;                       // slots
     int workers_ = 0;                    // in all_
     int blocked_ = 0;                    // of them: have given their slot away
+    int growing_ = 0;                    // about to be in all_
     worker* all_ = nullptr;
     worker* last_gone_ = nullptr;        // has left, and nobody has joined it
     std::uint64_t finished_by_gone_ = 0; // jobs
@@ -652,7 +661,7 @@ private:
 inline void pool::work(worker& self) noexcept {
     bool searching = false; // this worker has the token
     lock_type lock(mutex_);
-    for (; sleep(lock, searching); give_slot_back(parked_)) {
+    for (idle_.wait(lock, [&] { return self.enrolled; }); sleep(lock, searching); give_slot_back(lock, parked_)) {
         lock.unlock();
         while (job* const next = find(searching)) {
             run(*next);
@@ -662,30 +671,30 @@ inline void pool::work(worker& self) noexcept {
         lock.lock();
         if (std::exchange(searching, false)) searching_.store(false);
     }
-    worker** at = &all_;
+    auto at = &all_;
     while (*at != &self) at = &(*at)->next;
-    *at = self.next;
-    --workers_;
+    *at = self.next; --workers_;
     finished_by_gone_ += self.finished.load(relaxed); // its own
     idle_.notify_all();
     join_last(lock, &self);
 }
 
 // --- engine: lifetime ------------------------------------------------------------------------------------------------
-inline void pool::drain(worker* exiting) noexcept {
+inline void pool::drain() noexcept {
+    worker* const exiting = this_thread().running ? this_thread().self : nullptr;
     lock_type lock(mutex_);
-    if (queue_.is_closed()) return;
+    if (queue_.is_closed() || in_dll()) return;
     queue_.begin_close();
-    if (exiting) give_slot_back(blocked_);
+    if (exiting) give_slot_back(lock, blocked_);
     // Whoever waits in get() may be waiting for the exiting job, which never ends: nobody can tell.
-    while (!queue_.close(finished() + static_cast<std::uint64_t>(exiting ? blocked_ : 0)))
+    while (growing_ > 0 || !queue_.close(finished() + static_cast<std::uint64_t>(exiting ? blocked_ : 0)))
         if (!exiting || workers_ > blocked_) idle_.wait(lock);
-        else if (!grow()) balance();
+        else if (!grow(lock)) balance(lock);
         else { // nobody else is left, and no thread to be had: what is queued runs here
             lock.unlock();
             while (job* const next = queue_.pop()) { run(*next); exiting->finished.fetch_add(1); }
-            std::this_thread::sleep_for(std::chrono::milliseconds(1)); // nobody would wake this thread
             lock.lock();
+            idle_.wait_for(lock, std::chrono::milliseconds(1)); // nobody might wake this thread
         }
     staffed_.store(true, relaxed); // who comes now runs inline
     unparked_.notify_all();
@@ -699,10 +708,8 @@ struct thread_guard {
     static void make() { static thread_local thread_guard guard; static_cast<void>(guard); }
     ~thread_guard() {
         thread_state& me = this_thread();
-        bool const in_job = me.self && me.running;
-        if (in_job || on_main_thread()) the_pool().drain(in_job ? me.self : nullptr);
-        me.ended = true;
-        me.running = false; // the job that called exit() will not go on
+        if ((me.self && me.running) || on_main_thread()) the_pool().drain();
+        me.ended = true; me.self = nullptr; me.running = false; // the job that called exit() will not go on
         close_chunk(me);
     }
 };
@@ -715,18 +722,16 @@ inline pool& the_pool() {
         at_fork([] { the_pool().mutex().lock(); }, [] { the_pool().mutex().unlock(); },
                 [] { // the forking thread is the child's main thread, in no job that anybody waits for
                     the_pool().start_over();
-                    this_thread().self = nullptr;
-                    this_thread().running = this_thread().waiting = false;
+                    this_thread().self = nullptr; this_thread().running = this_thread().waiting = false;
                     thread_guard::make();
                 });
-        std::atexit([] { the_pool().drain(nullptr); }); // for an exit() on a thread that nothing guards
+        std::atexit([] { the_pool().drain(); }); // for an exit() on another thread
         return first;
     }();
     return *made;
 }
 /// Guards the main thread from before `main`: it is the one that runs static initialisers.
 inline bool const guarded = (thread_guard::make(), the_pool(), on_main_thread());
-
 inline void run_worker(worker* self) noexcept {
     thread_guard::make();
     this_thread().self = self;
@@ -735,13 +740,13 @@ inline void run_worker(worker* self) noexcept {
     this_thread().self = nullptr;
 }
 /// Looks for some ten microseconds, as most waits are shorter than sleeping costs; then, in a job, waits without slot.
-template<class Ready, class Wait> void wait_attentively(Ready ready, Wait wait) {
+template<class Awaited> void wait_attentively(Awaited& awaited) {
     thread_state const& me = this_thread();
     if (me.waiting) return; // called by the wait() below
     bool const in_job = me.self && me.running;
     int const most = in_job && the_pool().limit() == 1 ? 1 : 40; // with one slot nobody else can be at it
     for (int looks = 0; looks < most; ++looks) {
-        if (ready()) return;
+        if (awaited.wait_for(std::chrono::seconds(0)) != std::future_status::timeout) return; // or deferred
         for (int pauses = 0; pauses < 4; ++pauses) relax();
         if (looks > 16) std::this_thread::yield(); // the job may be waiting for this processor
     }
@@ -750,7 +755,7 @@ template<class Ready, class Wait> void wait_attentively(Ready ready, Wait wait) 
         without_slot() { the_pool().block(); this_thread().waiting = true; }
         ~without_slot() { this_thread().waiting = false; the_pool().unblock(); }
     } const meanwhile;
-    wait();
+    awaited.wait();
 }
 inline limit_variable::operator int() const noexcept { return the_pool().limit(); }
 template<class Integer> limit_variable& limit_variable::operator=(Integer slots) {
@@ -783,11 +788,8 @@ inline void background::wait() {
     detail::the_pool().wait();
 }
 template<class Future> decltype(auto) background::get(Future&& future) {
-    static_assert(detail::is_future<std::decay_t<Future>>, "background: get() takes std::future or std::shared_future");
     if (!future.valid()) throw std::future_error(std::future_errc::no_state);
-    // A deferred function counts as ready: it runs in this job.
-    detail::wait_attentively([&] { return future.wait_for(std::chrono::seconds(0)) != std::future_status::timeout; },
-                             [&] { future.wait(); });
+    detail::wait_attentively(future);
     return future.get();
 }
 inline std::uint64_t background::pending() noexcept { return detail::the_pool().pending(); }

@@ -74,6 +74,10 @@ TEST_CASE("exit() in a task does not hang while main goes on submitting and wait
     }
 }
 
+TEST_CASE("after exit() in a task a job that runs inline may wait in get()") {
+    CHECK(run("exits_in_task", "2 gets_late") == exited(7, "the others finished first\na job inline got 3\n"));
+}
+
 TEST_CASE("exit() in a callback keeps its exit code and lets the other jobs finish first") {
     for (const char* words : {"1 callback", "4 callback"}) {
         CHECK(run("exits_in_task", words) == exited(7, "the others finished first\n"));
@@ -138,6 +142,19 @@ TEST_CASE("abort() drains nothing and hangs nowhere") {
 #endif
 
 #ifdef __linux__
+TEST_CASE("exit() in a task lets the other jobs finish first when no thread can be had for them") {
+    CHECK(run("exits_alone", "fails") == exited(7, "1000 jobs finished on the exiting thread\n"));
+}
+
+TEST_CASE("exit() in a task hangs on no job that waits in get() when no thread can be had") {
+    CHECK(run("exits_alone", "fails_and_gets") ==
+          exited(7, "get() in a task was refused\n1000 jobs finished on the exiting thread\n"));
+}
+
+TEST_CASE("exit() in a task tries again to start a thread for the other jobs") {
+    CHECK(run("exits_alone", "fails_once") == exited(7, "1000 jobs finished on another thread\n"));
+}
+
 TEST_CASE("workers carry the name background and the signal mask of who submitted") {
     const auto words = GENERATE(as<std::string>{}, "unblocked", "blocked");
     CHECK(run("inherits", words) == exited(7));

@@ -7,9 +7,9 @@
 
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <climits>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <functional>
@@ -23,9 +23,9 @@
 #include <vector>
 
 #ifdef __linux__
-#include <dlfcn.h>
+#include "failing_threads.hpp"
+
 #include <malloc.h>
-#include <pthread.h>
 #endif
 
 using namespace support;
@@ -47,8 +47,22 @@ struct memory_of_this_thread {
     long fails_in = 0;  // the allocation that fails, counted from 1; 0: none
     bool has_failed = false;
     bool refused = false; // every allocation fails
+    std::uint32_t random = 0;
 };
 thread_local memory_of_this_thread memory;
+
+std::atomic<std::uint32_t> refused_in_all{0}; // of how many allocations, on any thread, one fails at random; 0: none
+std::atomic<std::uint32_t> next_random{1};    // where the next thread's random numbers begin
+
+bool is_refused_at_random() {
+    const std::uint32_t in_all = refused_in_all;
+    if (in_all == 0) return false;
+    if (memory.random == 0) memory.random = next_random += 0x9e3779b9;
+    memory.random ^= memory.random << 13;
+    memory.random ^= memory.random >> 17;
+    memory.random ^= memory.random << 5;
+    return memory.random % in_all == 0;
+}
 
 std::atomic<long> live_bytes{0};
 std::atomic<long> peak_bytes{0};
@@ -64,7 +78,7 @@ long size_of(void* block) {
 
 void* take(std::size_t size, std::size_t alignment) noexcept {
     ++memory.asked_for;
-    if (memory.refused || (memory.fails_in > 0 && --memory.fails_in == 0)) {
+    if (memory.refused || (memory.fails_in > 0 && --memory.fails_in == 0) || is_refused_at_random()) {
         memory.has_failed = true;
         return nullptr;
     }
@@ -126,48 +140,6 @@ void operator delete(void* block, std::size_t, std::align_val_t) noexcept { give
 void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { give(block); }
 void operator delete(void* block, std::align_val_t, const std::nothrow_t&) noexcept { give(block); }
 void operator delete[](void* block, std::align_val_t, const std::nothrow_t&) noexcept { give(block); }
-
-#endif
-
-// --- pthread_create that fails where it is told to ---
-
-#ifdef __linux__
-
-namespace {
-
-std::atomic<int> thread_starts{0};             // since the last order below
-std::atomic<int> first_failing_start{INT_MAX}; // counted from 1
-std::atomic<int> last_failing_start{INT_MAX};
-
-/// The starts from `first` to `last`, counted from 1, will fail.
-void fail_threads(int first, int last = INT_MAX) {
-    first_failing_start = INT_MAX;
-    thread_starts = 0;
-    last_failing_start = last;
-    first_failing_start = first;
-}
-void allow_threads() { first_failing_start = INT_MAX; }
-
-using start_function = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
-
-} // namespace
-
-// Where a sanitizer is linked statically, as Clang does, the definition below hides its own: this is its other name.
-extern "C" int __interceptor_pthread_create(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*)
-    __attribute__((weak));
-
-// Another name in C++, so that no declaration of the system's headers has to be matched.
-extern "C" __attribute__((visibility("default"), used)) int
-failing_pthread_create(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*) __asm__("pthread_create");
-
-extern "C" int failing_pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*),
-                                      void* argument) {
-    const int number = ++thread_starts;
-    if (number >= first_failing_start && number <= last_failing_start) return EAGAIN;
-    if (__interceptor_pthread_create) return __interceptor_pthread_create(thread, attributes, start, argument);
-    static const auto real = reinterpret_cast<start_function>(dlsym(RTLD_NEXT, "pthread_create"));
-    return real(thread, attributes, start, argument);
-}
 
 #endif
 
@@ -801,6 +773,78 @@ TEST_CASE("get inside a task never hangs when no memory can be had") {
             REQUIRE(inner_ran);
         }
     }
+}
+
+TEST_CASE("Allocations that fail at random on every thread leave the call or its job runs exactly once") {
+    constexpr int submitters = 3, jobs = times(20'000);
+    struct outcome {
+        std::atomic<int> ran{0}, inner_submitted{0}, inner_ran{0};
+        bool submitted = false, awaited = false, right = false;
+    };
+    static std::atomic<int> told;
+    static tally held;
+    background::callback([](std::exception_ptr) { ++told; });
+    next_random = seed();
+    int refused = 0;
+    for (const unsigned in_all : {2U, 5U, 50U}) {
+        told = 0;
+        std::vector<outcome> outcomes(submitters * jobs);
+        latch start;
+        std::vector<std::thread> threads;
+        for (int submitter = 0; submitter < submitters; ++submitter) {
+            threads.emplace_back([&outcomes, &start, submitter] {
+                start.wait();
+                for (int job = 0; job < jobs; ++job) {
+                    outcome& mine = outcomes[static_cast<std::size_t>(submitter * jobs + job)];
+                    const auto call = [&mine, job, self = counted{held}](const counted&) {
+                        ++mine.ran;
+                        try {
+                            auto inner = background::run([&mine, self = counted{held}] { ++mine.inner_ran; });
+                            ++mine.inner_submitted;
+                            if (job % 3 == 0) background::get(inner);
+                        } catch (const std::bad_alloc&) {
+                        } catch (const std::system_error&) {} // the one worker can have no other to wait with
+                        return std::string(job % 2 == 0 ? 1000 : 1, 'x').size();
+                    };
+                    std::future<std::size_t> future;
+                    try {
+                        future = background::run(call, counted{held});
+                        mine.submitted = true;
+                    } catch (const std::bad_alloc&) {
+                    } catch (const std::system_error&) {} // the first worker
+                    if (mine.submitted && job % 4 < 2) {
+                        mine.awaited = true;
+                        try {
+                            mine.right = future.get() == (job % 2 == 0 ? 1000 : 1);
+                        } catch (const std::bad_alloc&) { // the job could not have its string
+                            mine.right = job % 2 == 0;
+                        }
+                    }
+                    if (job % 50 == 0) background::n = 1 + job / 50 % 4;
+                    while (background::pending() > 500) std::this_thread::yield();
+                }
+            });
+        }
+        refused_in_all = in_all;
+        start.count_down();
+        for (auto& thread : threads) thread.join();
+        background::wait();
+        refused_in_all = 0;
+        int ran = 0, wrong = 0;
+        for (const outcome& each : outcomes) {
+            ran += each.ran + each.inner_ran;
+            wrong += each.ran != (each.submitted ? 1 : 0) || each.inner_ran != each.inner_submitted;
+            wrong += each.awaited && !each.right;
+            refused += !each.submitted;
+        }
+        CHECK(wrong == 0);
+        CHECK(told == ran);
+        CHECK(held.live == 0);
+        CHECK(background::pending() == 0);
+    }
+    CHECK(refused > 0);
+    background::n = 4;
+    meet(4);
 }
 
 #ifdef __linux__

@@ -14,35 +14,19 @@
 #include <cstdlib>
 #include <iostream>
 #include <new>
+#include <random>
 #include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define THREAD_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define THREAD_SANITIZER
-#endif
-#endif
-
 namespace {
 
-bool in_child = false;
-
-} // namespace
-
-// What the threads of the parent held looks leaked in a child, where those threads and their stacks are gone.
-extern "C" int __lsan_is_turned_off();
-extern "C" int __lsan_is_turned_off() { return in_child; }
-
-namespace {
+using support::in_child;
 
 // A value in memory that a process and its forked children share.
 template<class T> class shared {
@@ -85,20 +69,6 @@ int ended(pid_t child) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-// ThreadSanitizer believes that the parent's threads live on in the child and gives up where glibc reuses one of their
-// stacks; so there the child's threads want more room than those stacks have.
-void use_new_stacks() {
-#ifdef THREAD_SANITIZER
-    pthread_attr_t attributes;
-    std::size_t size = 0;
-    ::pthread_getattr_default_np(&attributes);
-    ::pthread_attr_getstacksize(&attributes, &size);
-    ::pthread_attr_setstacksize(&attributes, size + (1 << 20));
-    ::pthread_setattr_default_np(&attributes);
-    ::pthread_attr_destroy(&attributes);
-#endif
-}
-
 // Forks a child that does this and never returns from it; a child that hangs is killed.
 template<class F> pid_t forked(F&& in_the_child) {
     std::cout.flush();
@@ -106,9 +76,8 @@ template<class F> pid_t forked(F&& in_the_child) {
     const pid_t child = ::fork();
     if (child == -1) throw std::system_error(errno, std::generic_category(), "fork");
     if (child != 0) return child;
-    in_child = true;
+    support::begin_child();
     ::alarm(60);
-    use_new_stacks();
     try {
         in_the_child();
     } catch (const std::exception& error) {
@@ -448,10 +417,10 @@ TEST_CASE("a callback may fork: its child works and exits") {
     CHECK(code == 42);
 }
 
-TEST_CASE("forks amid heavy submission leave the parent untouched, and no job runs twice") {
-    constexpr std::size_t room = 1 << 22;
+TEST_CASE("a thousand forks amid heavy submission leave the parent untouched, and no job runs twice") {
+    constexpr std::size_t room = 1 << 24;
     constexpr int submitters = 3;
-    constexpr int forks = support::times(200);
+    constexpr int forks = support::times(1000);
     struct counts {
         std::atomic<unsigned char> runs[room];
         std::atomic<int> in_children;
@@ -466,7 +435,10 @@ TEST_CASE("forks amid heavy submission leave the parent untouched, and no job ru
             while (!enough) {
                 const std::size_t job = submitted++;
                 if (job >= room) break;
-                auto future = background::run([&ran, job] { ++ran->runs[job]; });
+                auto future = background::run([&ran, job] {
+                    if (job % 32 == 0) background::get(background::run([] {}));
+                    ++ran->runs[job];
+                });
                 if (job % 16 == 0) future.wait();
                 while (background::pending() > 1000) std::this_thread::yield();
             }
@@ -479,13 +451,20 @@ TEST_CASE("forks amid heavy submission leave the parent untouched, and no job ru
         }
     });
     int good = 0;
+    std::minstd_rand random{support::seed()};
     for (int i = 0; i < forks; ++i) {
-        const pid_t child = forked([&ran] {
+        support::give_way(static_cast<int>(random() % 20));
+        const pid_t child = forked([&ran, i] {
             const int n = background::n;
             child_demands(n >= 1 && n <= 4, 1);
             child_demands(background::pending() == 0, 2);
-            for (int job = 0; job < 100; ++job) background::run([&ran] { ++ran->in_children; });
-            background::wait();
+            const auto work = [&ran] { return ++ran->in_children; };
+            for (int job = 0; job < 89; ++job) background::run(work);
+            for (int job = 0; job < 10; ++job) child_demands(background::run(work).get() > 0, 3);
+            auto nested = background::run([work] { return background::get(background::run(work)) > 0; });
+            child_demands(nested.get(), 4);
+            if (i % 2 == 0) background::wait();
+            if (i % 3 == 0) background::n = 1 + i % 4;
             std::exit(42);
         });
         good += ended(child) == 42;

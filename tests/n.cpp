@@ -425,7 +425,7 @@ TEST_CASE("No more than n workers stay after hundreds waited in get") {
         background::wait();
         await([&] { return marked_threads <= slots; });
         meet(slots);
-        await([&] { return marked_threads == slots; });
+        await([&] { return marked_threads <= slots; }); // fewer, if one stays that only stood by for those who waited
     }
 }
 

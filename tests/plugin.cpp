@@ -2,13 +2,17 @@
 // SPDX-License-Identifier: MIT
 #include "catch.hpp"
 #include "child.hpp"
+#include "support.hpp"
 
 #include "plugin/library.hpp"
 
 #include <background.hpp>
 
 #include <atomic>
+#include <cstdlib>
+#include <iostream>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -22,6 +26,34 @@ std::atomic<bool> door{false};
 int held() {
     while (!door) std::this_thread::yield();
     return 42;
+}
+
+std::atomic<int> counted_jobs{0};
+int counted() { return ++counted_jobs; }
+
+bool is_mapped(const char* path) {
+    void* const open = ::dlopen(path, RTLD_NOW | RTLD_NOLOAD);
+    return open != nullptr && ::dlclose(open) == 0;
+}
+
+// The exit code of a child that works, with each number of slots, and drains.
+int code_of_forked_child() {
+    std::cout.flush();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        support::begin_child();
+        ::alarm(60);
+        if (background::pending() != 0) ::_exit(1);
+        for (const int slots : {1, 4}) {
+            background::n = slots;
+            if (background::run([] { return 42; }).get() != 42) ::_exit(2);
+        }
+        background::run([] {});
+        std::exit(42);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 } // namespace
@@ -115,14 +147,7 @@ TEST_CASE("a plugin that submitted first may be closed after wait(): host, fork 
     }
     background::wait();
     CHECK(arrived == 8);
-    const pid_t child = ::fork();
-    if (child == 0) {
-        ::alarm(60);
-        ::_exit(background::pending() == 0 ? background::run([] { return 42; }).get() : 1);
-    }
-    int status = 0;
-    CHECK(::waitpid(child, &status, 0) == child);
-    CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 42));
+    CHECK(code_of_forked_child() == 42);
     background::n = 1;
     CHECK(background::run([] { return 42; }).get() == 42);
 }
@@ -154,6 +179,97 @@ TEST_CASE("a plugin with a pool of its own may be opened by a thread that ends")
     CHECK((*hidden)->twice(21).get() == 42);
     (*hidden)->wait();
 }
+
+TEST_CASE("a plugin submits and waits and is closed fifty times while jobs of its host run") {
+    for (const char* path : {PLUGIN, HIDDEN_PLUGIN}) {
+        const bool shares = std::string(path) == PLUGIN;
+        background::n = 3;
+        counted_jobs = 0;
+        std::atomic<bool> over{false};
+        std::atomic<bool> pausing{false}; // in a shared pool the plugin waits for the host's jobs, too
+        std::atomic<int> of_host{0};
+        std::vector<std::thread> submitters;
+        for (int i = 0; i < 2; ++i) {
+            submitters.emplace_back([&] {
+                while (!over) {
+                    while (pausing && !over) std::this_thread::yield();
+                    auto outer = background::run([&] {
+                        auto inner = background::run(counted);
+                        return background::get(inner);
+                    });
+                    background::run(counted);
+                    outer.get();
+                    of_host += 2;
+                }
+            });
+        }
+        int of_plugin = 0;
+        const auto use = [&](int round) {
+            const library plugin(path);
+            plugin->assign_n(1 + round % 4);
+            CHECK(plugin->twice(round).get() == 2 * round);
+            CHECK(plugin->run(counted).get() > 0);
+            for (int job = 0; job < 20; ++job) plugin->run(counted);
+            of_plugin += 21;
+            pausing = shares;
+            plugin->wait();
+            if (!shares) CHECK(plugin->pending() == 0);
+            pausing = false;
+        };
+        for (int round = 0; round < 50; ++round) {
+            if (round % 2 == 0) {
+                use(round);
+            } else {
+                std::thread(use, round).join();
+            }
+        }
+        over = true;
+        for (auto& submitter : submitters) submitter.join();
+        background::wait();
+        CHECK(counted_jobs == of_plugin + of_host);
+        CHECK(of_host > 0);
+        CHECK(background::pending() == 0);
+        CHECK(code_of_forked_child() == 42);
+    }
+}
+
+#ifdef __GLIBC__ // which keeps a library while thread-local objects have to be destroyed by it
+TEST_CASE("a plugin with a pool of its own stays as long as it has a worker") {
+    static std::atomic<std::thread::id> worker;
+    std::unique_ptr<library> hidden;
+    std::thread([&hidden] {
+        hidden = std::make_unique<library>(HIDDEN_PLUGIN);
+        (*hidden)->run([] { return worker = std::this_thread::get_id(), 42; }).get();
+        (*hidden)->wait();
+    }).join();
+    hidden.reset();
+    CHECK(is_mapped(HIDDEN_PLUGIN));
+    CHECK(code_of_forked_child() == 42);
+    const std::thread::id first = worker;
+    const library again(HIDDEN_PLUGIN);
+    again->run([] { return worker = std::this_thread::get_id(), 42; }).get();
+    CHECK(worker == first);
+    again->wait();
+}
+
+#if !SUPPORT_THREAD_SANITIZER // which takes the plugin's handlers of atexit() for its host's
+TEST_CASE("a plugin that has run nothing is gone once it is closed and its host goes on") {
+    for (int round = 0; round < 20; ++round) {
+        std::unique_ptr<library> hidden;
+        std::thread([&hidden] {
+            hidden = std::make_unique<library>(HIDDEN_PLUGIN);
+            (*hidden)->assign_n(2);
+            (*hidden)->wait();
+        }).join();
+        CHECK(is_mapped(HIDDEN_PLUGIN));
+        hidden.reset();
+        CHECK_FALSE(is_mapped(HIDDEN_PLUGIN));
+        CHECK(background::run([] { return 42; }).get() == 42);
+        if (round % 10 == 0) CHECK(code_of_forked_child() == 42);
+    }
+}
+#endif
+#endif
 
 TEST_CASE("jobs of a plugin finish before its host ends, which knows nothing of them") {
     for (const char* path : {PLUGIN, HIDDEN_PLUGIN}) {

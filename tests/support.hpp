@@ -5,8 +5,11 @@
 #include <atomic>             // counters
 #include <condition_variable> // latch
 #include <cstddef>            // std::size_t
+#include <cstdlib>            // getenv
 #include <fstream>            // /proc
+#include <iostream>           // seed
 #include <mutex>              // latch
+#include <random>             // seed
 #include <set>                // thread_ids
 #include <stdexcept>          // copy_failed
 #include <string>             // /proc
@@ -41,6 +44,8 @@
 #endif
 
 #if SUPPORT_THREAD_SANITIZER
+#include <pthread.h> // begin_child
+
 // The standard library's binary counts the owners of an exception unseen by ThreadSanitizer, which then takes the last
 // owner's clean-up for a race with the others' reading: std::promise and std::thread alone show the same. Not inline,
 // as it would then lose against Clang's empty one: include this header in one source file of a program only.
@@ -51,10 +56,45 @@ extern "C" __attribute__((visibility("default"))) const char* __tsan_default_sup
 
 namespace support {
 
+inline bool in_child = false; // a test has forked this process
+
+/// To be called first in a forked child. ThreadSanitizer believes that the parent's threads live on there and gives up
+/// where glibc reuses one of their stacks; so there the child's threads want more room than those stacks have.
+inline void begin_child() {
+    in_child = true;
+#if SUPPORT_THREAD_SANITIZER
+    pthread_attr_t attributes;
+    std::size_t size = 0;
+    pthread_getattr_default_np(&attributes);
+    pthread_attr_getstacksize(&attributes, &size);
+    pthread_attr_setstacksize(&attributes, size + (1 << 20));
+    pthread_setattr_default_np(&attributes);
+    pthread_attr_destroy(&attributes);
+#endif
+}
+
+} // namespace support
+
+#if SUPPORT_ADDRESS_SANITIZER
+// What the threads of the parent held looks leaked in a child, where those threads and their stacks are gone.
+extern "C" __attribute__((visibility("default"))) int __lsan_is_turned_off();
+extern "C" int __lsan_is_turned_off() { return support::in_child; }
+#endif
+
+namespace support {
+
 inline constexpr int slowdown = SUPPORT_THREAD_SANITIZER || SUPPORT_ADDRESS_SANITIZER ? 20 : 1;
 
 /// How often a test repeats itself: `count`, fewer times where a sanitizer makes every step slow.
 constexpr int times(int count) { return count / slowdown < 10 ? (count < 10 ? count : 10) : count / slowdown; }
+
+/// Where a test's random choices begin: told by the environment's SEED, else new every time. Says so, for the next run.
+inline unsigned seed() {
+    const char* const told = std::getenv("SEED");
+    const unsigned chosen = told ? static_cast<unsigned>(std::stoul(told)) : std::random_device{}();
+    std::cout << "SEED=" << chosen << std::endl;
+    return chosen;
+}
 
 /// Lets every other thread run for a while, so that what must not happen gets its chance to.
 inline void give_way(int turns = 500) {

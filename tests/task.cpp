@@ -5,6 +5,7 @@
 #include "catch.hpp"
 #include "support.hpp"
 
+#include <any>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -26,6 +28,22 @@ namespace {
 int add(int left, int right) { return left + right; }
 
 int doubled(int number) noexcept { return 2 * number; }
+
+namespace other_library {
+
+struct number {
+    int value;
+    int operator()() const { return value; }
+};
+number half(number whole) { return {whole.value / 2}; }
+
+template<class F, class... Args> std::future<int> run(const F&, const Args&...) {
+    std::promise<int> wrong;
+    wrong.set_value(-1);
+    return wrong.get_future();
+}
+
+} // namespace other_library
 
 struct adder {
     int sum = 0;
@@ -298,6 +316,25 @@ TEST_CASE("Arguments are decayed: an array becomes a pointer and a function too"
     CHECK(background::run([](auto&& function) { return function(2, 3); }, add).get() == 5);
     const int constant = 1;
     CHECK(background::run([](auto&& argument) { return std::is_same_v<decltype(argument), int&&>; }, constant).get());
+}
+
+TEST_CASE("Arguments that take anything or that direct the library's own types stay what they are") {
+    CHECK(std::any_cast<int>(background::run([](std::any any) { return any; }, std::any(3)).get()) == 3);
+    const auto wrapped = background::run([](std::tuple<std::any> any) { return any; }, std::tuple<std::any>(4)).get();
+    CHECK(std::any_cast<int>(std::get<0>(wrapped)) == 4);
+    CHECK(background::run([](std::allocator_arg_t, int x) { return x; }, std::allocator_arg, 5).get() == 5);
+    CHECK(background::run([](std::piecewise_construct_t, std::tuple<int> x) { return std::get<0>(x); },
+                          std::piecewise_construct, std::tuple<int>(6))
+              .get() == 6);
+}
+
+TEST_CASE("A function run() in the namespace of a callable or an argument is not taken for the library's") {
+    using other_library::number;
+    CHECK(background::task{other_library::half}(number{10}).get().value == 5);
+    CHECK(background::task{number{10}}().get() == 10);
+    const background::task kept{number{11}};
+    CHECK(kept().get() == 11);
+    CHECK(background::run(number{12}).get() == 12);
 }
 
 TEST_CASE("Callable and arguments are copied on the calling thread before the call returns") {
@@ -933,6 +970,121 @@ TEST_CASE("A destructor that throws kills nothing") {
     background::wait();
     CHECK(background::pending() == 0);
     CHECK(background::run([] { return 1; }).get() == 1);
+}
+
+TEST_CASE("A result whose destructor throws kills nothing and its job ends once") {
+    static std::atomic<int> told{0};
+    background::callback([](std::exception_ptr) { ++told; });
+    struct throws_at_its_end {
+        explicit throws_at_its_end(bool& thrown) : tells{&thrown} {}
+        throws_at_its_end(throws_at_its_end&& other) noexcept : tells{other.tells}, moved{true} {}
+        throws_at_its_end(const throws_at_its_end&) = delete;
+        throws_at_its_end& operator=(const throws_at_its_end&) = delete;
+        ~throws_at_its_end() noexcept(false) {
+            if (moved) return;
+            *tells = true;
+            throw derived_error{9};
+        }
+        bool* tells;
+        bool moved = false;
+    };
+    background::n = 1;
+    for (int round = 0; round < 100; ++round) {
+        bool dropped = false, kept = false;
+        tally held;
+        closed_pool pool;
+        const auto work = [self = counted{held}](bool& thrown) { return throws_at_its_end{thrown}; };
+        background::run(work, std::ref(dropped));
+        auto future = background::run(work, std::ref(kept));
+        told = 0;
+        pool.open();
+        CHECK(future.get().tells == &kept);
+        background::wait();
+        CHECK((dropped && kept));
+        CHECK(told == 3);
+        CHECK(held.live == 1);
+    }
+    CHECK(background::pending() == 0);
+    CHECK(background::run([] { return 1; }).get() == 1);
+}
+
+TEST_CASE("The end of a callable or an argument or a result may submit jobs and wait for them") {
+    static std::atomic<int> ran, waited, refused;
+    struct submits_at_its_end {
+        explicit submits_at_its_end(bool awaits) : waits{awaits} {}
+        submits_at_its_end(submits_at_its_end&& other) noexcept
+            : waits{other.waits}, armed{std::exchange(other.armed, false)} {}
+        submits_at_its_end& operator=(submits_at_its_end&&) = delete;
+        ~submits_at_its_end() {
+            if (!armed) return;
+            background::run([] { ++ran; });
+            auto last = background::run([] { return ++ran, 1; });
+            if (waits) waited += background::get(last);
+            try {
+                background::wait();
+            } catch (const std::system_error&) { // this is a part of the job
+                ++refused;
+            }
+        }
+        bool waits;
+        bool armed = true;
+    };
+    for (const int slots : {1, 3}) {
+        background::n = slots;
+        for (const bool waits : {false, true}) {
+            ran = waited = refused = 0;
+            std::vector<std::future<void>> kept;
+            const int rounds = times(500);
+            for (int round = 0; round < rounds; ++round) {
+                auto whole = [self = submits_at_its_end{waits}](submits_at_its_end&&) {};
+                auto future = background::run(std::move(whole), submits_at_its_end{waits});
+                if (round % 2 == 0) kept.push_back(std::move(future));
+                const auto dropped = std::make_shared<latch>();
+                background::run([dropped, waits] {
+                    dropped->wait();
+                    return submits_at_its_end{waits};
+                });
+                dropped->count_down();
+            }
+            for (auto& future : kept) future.get();
+            background::wait();
+            CHECK(ran == 2 * 3 * rounds);
+            CHECK(waited == (waits ? 3 * rounds : 0));
+            CHECK(refused == 3 * rounds);
+        }
+    }
+}
+
+TEST_CASE("A result may take a lock in its end which its submitter holds while it submits") {
+    struct locks {
+        explicit locks(std::mutex& shared) : mutex{&shared} {}
+        locks(locks&& other) noexcept : mutex{std::exchange(other.mutex, nullptr)} {}
+        locks(const locks&) = delete;
+        locks& operator=(const locks&) = delete;
+        ~locks() {
+            if (mutex) const std::lock_guard lock{*mutex};
+        }
+        std::mutex* mutex;
+    };
+    background::n = 2;
+    std::mutex mutex;
+    std::atomic<int> ran{0};
+    std::vector<std::thread> submitters;
+    for (int submitter = 0; submitter < 3; ++submitter) {
+        submitters.emplace_back([&] {
+            for (int round = 0; round < times(2000); ++round) {
+                std::future<locks> future;
+                const std::lock_guard lock{mutex};
+                if (round % 2 == 0) future = background::run([&] { return ++ran, locks{mutex}; });
+                background::run([&] { return ++ran, locks{mutex}; });
+                background::n = 1 + round % 3;
+            }
+        });
+    }
+    for (auto& submitter : submitters) submitter.join();
+    background::wait();
+    CHECK(ran == 3 * (times(2000) + times(2000) / 2));
+    CHECK(background::pending() == 0);
 }
 
 TEST_CASE("A future may be read on another thread and long after its job") {

@@ -117,6 +117,27 @@ void released_late() {
     beside();
 }
 
+// A static destructor submits a job, which runs inline and waits for a thread.
+void gets_late() {
+    static struct gets {
+        ~gets() {
+            auto result = background::run([] {
+                std::promise<int> promise;
+                auto future = promise.get_future();
+                std::thread other([&promise] {
+                    for (int i = 0; i < 10000; ++i) std::this_thread::yield();
+                    promise.set_value(3);
+                });
+                const int got = background::get(future);
+                other.join();
+                return got;
+            });
+            frame::say("a job inline got " + std::to_string(result.get()));
+        }
+    } const last;
+    beside();
+}
+
 void in_callback() {
     background::callback([](std::exception_ptr) {
         if (!std::atomic_exchange(&blocked, 1)) leave();
@@ -175,6 +196,7 @@ int main(int, char** words) {
     if (situation == "each_other") each_other();
     if (situation == "nested") nested();
     if (situation == "released_late") released_late();
+    if (situation == "gets_late") gets_late();
     if (situation == "callback") in_callback();
     if (situation == "destructor") in_destructor();
     if (situation == "main_submits") main_submits();

@@ -2,6 +2,8 @@
 #   rejects  SOURCE fails to compile and its first error line contains EXPECTED; with -DCORRECT it compiles
 #   accepts  SOURCE compiles without a word at -O0 to -O3
 #   runs     SOURCE compiles and links without a word, and the program ends with 0
+#   mixes    SOURCE and the units of tests/shared, compiled for three standards, one of them by OTHER, link in either
+#            order, and the program ends with 0
 #   macros   HEADER defines BACKGROUND_VERSION and no other macro beyond those of SOURCE, the headers that it includes
 #   form     HEADER is ASCII without tabs or trailing blanks, at most 800 lines
 # SPDX-License-Identifier: MIT
@@ -50,6 +52,34 @@ elseif(MODE STREQUAL "runs")
     if(failed)
         message(FATAL_ERROR "The program ended with ${failed}")
     endif()
+
+elseif(MODE STREQUAL "mixes")
+    get_filename_component(shared "${CMAKE_CURRENT_LIST_DIR}/../shared" ABSOLUTE)
+    # unit(<name> <compiler> <source> <flag>...): compiles one unit.
+    function(unit name compiler source)
+        set(CXX "${compiler}")
+        compile(${ARGN} -pthread -c "${source}" -o "${OUTPUT}.${name}.o")
+        if(failed)
+            message(FATAL_ERROR "${source}, ${compiler} ${ARGN}:\n${output}")
+        endif()
+    endfunction()
+    unit(main "${CXX}" "${SOURCE}" -std=c++17 -O2)
+    unit(a "${OTHER}" "${shared}/a.cpp" -std=c++20 -O0)
+    unit(b "${CXX}" "${shared}/b.cpp" -std=c++2b -O1 -DNDEBUG -D_GLIBCXX_DEBUG -fno-rtti -fvisibility=hidden)
+    foreach(order IN ITEMS "main;a;b" "b;a;main") # what several units define, the linker takes from the first
+        set(objects "")
+        foreach(name IN LISTS order)
+            list(APPEND objects "${OUTPUT}.${name}.o")
+        endforeach()
+        compile(${objects} -pthread -o "${OUTPUT}.program")
+        if(failed)
+            message(FATAL_ERROR "${order}:\n${output}")
+        endif()
+        execute_process(COMMAND "${OUTPUT}.program" RESULT_VARIABLE failed OUTPUT_VARIABLE output)
+        if(failed)
+            message(FATAL_ERROR "${order}: the program ended with ${failed}\n${output}")
+        endif()
+    endforeach()
 
 elseif(MODE STREQUAL "macros")
     # macros(<variable> <file>): the names of all macros that are defined at its end.

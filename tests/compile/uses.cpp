@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: MIT
 #include <background.hpp>
 
+#include <atomic>
 #include <cstddef>
+#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <future>
@@ -100,11 +102,23 @@ bool assigns_n() {
     return good && background::n == before;
 }
 
+std::atomic<int> drained{0};
+
+// The last static object to be made, so the first to go: when it does, all jobs have finished.
+struct witness {
+    ~witness() {
+        if (drained != 1000) std::_Exit(1);
+    }
+};
+
 } // namespace
 
 int main() {
     background::callback([](std::exception_ptr const&) {});
     bool const good = calls_tasks() && runs_jobs() && gets_futures() && assigns_n();
     background::wait();
-    return good && background::pending() == 0 && std::string(BACKGROUND_VERSION) != "" ? 0 : 1;
+    bool const idle = background::pending() == 0;
+    static witness const last;
+    for (int i = 0; i < 1000; ++i) background::run([] { ++drained; });
+    return good && idle && std::string(BACKGROUND_VERSION) != "" ? 0 : 1;
 }

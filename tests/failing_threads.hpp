@@ -1,0 +1,44 @@
+// A pthread_create that fails where it is told to, for one unit of a program on Linux.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cerrno>
+#include <climits>
+
+#include <dlfcn.h>
+#include <pthread.h>
+
+namespace support {
+
+inline std::atomic<int> thread_starts{0};             // since the last order below
+inline std::atomic<int> first_failing_start{INT_MAX}; // counted from 1
+inline std::atomic<int> last_failing_start{INT_MAX};
+
+/// The starts from `first` to `last`, counted from 1, will fail.
+inline void fail_threads(int first, int last = INT_MAX) {
+    first_failing_start = INT_MAX;
+    thread_starts = 0;
+    last_failing_start = last;
+    first_failing_start = first;
+}
+inline void allow_threads() { first_failing_start = INT_MAX; }
+
+} // namespace support
+
+// Where a sanitizer is linked statically, as Clang does, the definition below hides its own: this is its other name.
+extern "C" int __interceptor_pthread_create(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*)
+    __attribute__((weak));
+
+// Another name in C++, so that no declaration of the system's headers has to be matched.
+extern "C" __attribute__((visibility("default"), used)) int
+failing_pthread_create(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*) __asm__("pthread_create");
+
+extern "C" int failing_pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*),
+                                      void* argument) {
+    const int number = ++support::thread_starts;
+    if (number >= support::first_failing_start && number <= support::last_failing_start) return EAGAIN;
+    if (__interceptor_pthread_create) return __interceptor_pthread_create(thread, attributes, start, argument);
+    static const auto real = reinterpret_cast<decltype(&failing_pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
+    return real(thread, attributes, start, argument);
+}
