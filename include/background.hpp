@@ -613,8 +613,8 @@ private:
         idle_.notify_all(); // drain waits for this, and the worker for being enrolled
         if (failure) return failure;
         fresh->enrolled = true;
-        fresh->next = std::exchange(all_, fresh.get());
-        fresh.release();
+        fresh->next = all_;
+        all_ = fresh.release();
         ++workers_; ++parked_;
         staffed_.store(true, release); // pairs with staff
         return nullptr;

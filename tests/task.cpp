@@ -506,7 +506,8 @@ TEST_CASE("An exception of any type leaves through the future") {
     CHECK(background::run([] { return 1; }).get() == 1);
 }
 
-#if !SUPPORT_THREAD_SANITIZER // under which a std::promise hangs for ever after a set_value that threw
+// Under ThreadSanitizer, and with winpthreads, a std::promise hangs for ever after a set_value that threw.
+#if !SUPPORT_THREAD_SANITIZER && !(defined(__MINGW32__) && defined(__GLIBCXX__))
 
 TEST_CASE("An exception from moving the result reaches the future and the pool goes on") {
     for (int round = 0; round < 100; ++round) {
@@ -1131,6 +1132,10 @@ TEST_CASE("Jobs may be submitted by the destructors of thread-local objects") {
             ran += background::run([] { return 1; }).get();
         }
     };
+#ifdef _WIN32 // where no thread can start while another one ends: what the destructor waits for needs none
+    background::n = 1;
+    background::run([] {}).get();
+#endif
     const int rounds = times(300);
     for (int round = 0; round < rounds; ++round) {
         std::thread{[round] {

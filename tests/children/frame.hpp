@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -14,9 +15,14 @@
 
 namespace frame {
 
-// A child that hangs dies of SIGALRM, which no outcome expects.
+// A child that hangs dies of SIGALRM, or exits with a code, which no outcome expects.
 inline bool arm() {
-#ifndef _WIN32
+#ifdef _WIN32
+    std::thread([] {
+        std::this_thread::sleep_for(std::chrono::seconds(60));
+        std::_Exit(98);
+    }).detach();
+#else
     ::alarm(60);
 #endif
     return true;
@@ -49,9 +55,14 @@ private:
 
 // Opens a gate when its thread's thread-local objects die. They do so in the reverse order of their construction, so an
 // opener made after the first submission dies before the pool drains: what waits at the gate is still there by then.
+// With libstdc++ on MinGW, where they die last of all, the gate is open from the start: make the opener last.
 class opener {
 public:
-    explicit opener(gate& door) : door_(door) {}
+    explicit opener(gate& door) : door_(door) {
+#if defined(__MINGW32__) && defined(__GLIBCXX__)
+        door_.open();
+#endif
+    }
     opener(const opener&) = delete;
     opener& operator=(const opener&) = delete;
     ~opener() { door_.open(); }

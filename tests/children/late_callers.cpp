@@ -52,6 +52,10 @@ int main(int, char** words) {
     const std::string how = words[1];
     if (how == "used") background::run([] {}).get();
     if (how == "thread") {
+#ifdef _WIN32 // where no thread can start while another one ends: what the destructor waits for needs none
+        background::n = 1;
+        background::run([] {}).get();
+#endif
         std::thread([] {
             thread_local caller older{"thread-local of a thread"};
             background::run([] {}).get();
