@@ -169,6 +169,7 @@ public:
         return background::run(std::move(callable_), std::forward<Args>(args)...);
     }
 };
+/// Deduces the type of the callable: `background::task work{f};`.
 template<class F> task(F) -> task<F>;
 
 /// Blocks until nothing is queued or running, callbacks included. Any number of threads may wait. Throws
@@ -200,7 +201,6 @@ template<class F> void callback(F&& callback);
 namespace background::detail {
 constexpr auto relaxed = std::memory_order_relaxed, acquire = std::memory_order_acquire;
 constexpr auto release = std::memory_order_release, acq_rel = std::memory_order_acq_rel;
-
 /// A job lives in one block, made by the submitting thread and freed by another: the worst case for malloc (230 ns, not
 /// 60). So a thread carves blocks from a chunk of its own, which counts its live blocks and goes with the last of them.
 /// While it is open its owner holds a large share of the count: carving needs no atomic operation, and zero is far.
@@ -269,7 +269,6 @@ template<class F, class G> void add_callback(G&& callback) {
     for (registered* other = nullptr; !end->compare_exchange_weak(other, added, acq_rel, acquire);)
         if (other) end = &std::exchange(other, nullptr)->next;
 }
-
 inline void tell_callbacks(std::exception_ptr const& error) noexcept {
     for (registered* each = first_callback.load(acquire); each; each = each->next.load(acquire)) // as in add_callback
         try { each->call(*each, error); } catch (...) {} // nobody is there to tell
@@ -295,7 +294,6 @@ template<class Awaited> void wait_attentively(Awaited& awaited);
 template<class State> struct attentive : State {
     void _M_complete_async() { static_assert(sizeof(attentive) == sizeof(State)); wait_attentively<State>(*this); }
 };
-
 /// A job with its promise and with room for what the promise allocates: one block. Its owners are counted, without
 /// atomics: the job until it is over, and each allocation of the promise. The job lets go while it holds the promise,
 /// so before the shared state can go; whoever drops the state last then frees its parts one after the other. So no two
@@ -350,7 +348,6 @@ template<class R> struct promised : job {
     std::promise<R> promise_;
     alignas(frame) unsigned char room_[room_bytes];
 };
-
 /// A job: the callable, its arguments, and the promise of what comes of them.
 template<class R, class F, class... Args> struct call final : promised<R> {
     template<class G, class... As> explicit call(G&& callable, As&&... args)
@@ -767,7 +764,8 @@ template<class Integer> limit_variable& limit_variable::operator=(Integer slots)
 } // namespace background::detail
 
 // --- what joins the interface and the engine -------------------------------------------------------------------------
-template<class F, class... Args> auto background::run(F&& callable, Args&&... args) -> detail::future_of<F, Args...> {
+namespace background {
+template<class F, class... Args> detail::future_of<F, Args...> run(F&& callable, Args&&... args) {
     static_assert(std::is_constructible_v<std::decay_t<F>, F>,
                   "background: the callable is move-only and the call would copy it: move it, or std::move(task)(...)");
     static_assert((std::is_constructible_v<std::decay_t<Args>, Args> && ...),
@@ -781,20 +779,22 @@ template<class F, class... Args> auto background::run(F&& callable, Args&&... ar
     detail::the_pool().submit(next);
     return future;
 }
-inline void background::wait() {
+inline void wait() {
     if (detail::this_thread().running)
         throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
                                 "background::wait() inside a task");
     detail::the_pool().wait();
 }
-template<class Future> decltype(auto) background::get(Future&& future) {
+template<class Future> decltype(auto) get(Future&& future) {
+    static_assert(std::is_class_v<std::decay_t<Future>>, "background: get() takes a std::future or std::shared_future");
     if (!future.valid()) throw std::future_error(std::future_errc::no_state);
     detail::wait_attentively(future);
     return future.get();
 }
-inline std::uint64_t background::pending() noexcept { return detail::the_pool().pending(); }
-template<class F> void background::callback(F&& callback) {
+inline std::uint64_t pending() noexcept { return detail::the_pool().pending(); }
+template<class F> void callback(F&& callback) {
     using stored = std::decay_t<F>;
     static_assert(std::is_invocable_v<stored&, std::exception_ptr>, "background: a callback takes std::exception_ptr");
     detail::add_callback<stored>(std::forward<F>(callback));
 }
+} // namespace background
