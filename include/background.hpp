@@ -286,11 +286,11 @@ template<class T, class = void> constexpr bool counts_owners = false;
 template<class T>
 constexpr bool counts_owners<T, std::void_t<decltype(std::declval<T const&>()._M_get_use_count())>> = true;
 
+template<class Awaited> void wait_attentively(Awaited& awaited);
 /// A shared state whose get() and wait() look before they sleep, and inside a job give the slot away. libstdc++ begins
 /// every wait with the virtual function _M_complete_async, by which the states of std::async join their thread: part of
 /// the ABI. No `override`: where the base has none, this falls silent. It buys round trips of 2000 instead of 20 000
 /// ns, and plain nested get() without deadlock.
-template<class Awaited> void wait_attentively(Awaited& awaited);
 template<class State> struct attentive : State {
     void _M_complete_async() { static_assert(sizeof(attentive) == sizeof(State)); wait_attentively<State>(*this); }
 };

@@ -57,6 +57,7 @@ private:
     // A late job is a job like any other: it may submit and get(), and must not wait().
     static void nests() {
         const int result = background::run([] {
+                               background::run([] {}).get(); // and is still running when another has ended in it
                                bool refused = false;
                                try {
                                    background::wait();
