@@ -45,14 +45,18 @@
 #if defined(__linux__)
 #include <sys/syscall.h> // SYS_gettid
 #include <unistd.h>      // getpid, syscall
+#elif defined(__MINGW32__)
+#include <cxxabi.h>  // __cxa_thread_atexit
+#include <process.h> // _cexit, _exit
 #endif
 
 namespace background::detail {
 // name_this_thread: for debuggers and `ps -L`. on_main_thread: where the system cannot tell, the main thread is the one
 // that runs this header's initialisers. at_fork: around fork(), where there is one. relax: this thread waits in a loop.
-// in_dll: when this code is unloaded, other threads are dead or cannot end. at_exit_again: MinGW destroys thread-local
-// objects of the main thread after the static ones that are younger than this header's initialisers.
+// in_dll: when this code is unloaded, other threads are dead or cannot end. first_at_exit: as on MinGW static objects
+// may die before thread-local ones, the program is linked with exit() as below, which begins with this.
 using hook = void (*)();
+inline hook first_at_exit = [] {};
 #if defined(__linux__)
 inline void name_this_thread() noexcept { ::pthread_setname_np(::pthread_self(), "background"); }
 inline bool on_main_thread() noexcept { return ::getpid() == static_cast<::pid_t>(::syscall(SYS_gettid)); }
@@ -65,12 +69,14 @@ inline std::thread::id const main_thread = std::this_thread::get_id();
 inline bool on_main_thread() noexcept { return std::this_thread::get_id() == main_thread; }
 #endif
 #if defined(__MINGW32__)
+#if defined(__GLIBCXX__) && !defined(__i386__) // before any use of thread_local, whose memory else goes first
+__attribute__((constructor(101), used)) inline void order() { abi::__cxa_thread_atexit(std::free, nullptr, nullptr); }
+#endif
 extern "C" char __mingw_module_is_dll;
 inline bool in_dll() noexcept { return __mingw_module_is_dll != 0; }
-inline void at_exit_again(hook what) noexcept { std::atexit(what); }
+extern "C" __attribute__((used)) inline void exit(int code) { first_at_exit(), ::_cexit(), ::_exit(code); }
 #else
 inline bool in_dll() noexcept { return false; }
-inline void at_exit_again(hook) noexcept {}
 #endif
 #if defined(__unix__) || defined(__APPLE__)
 inline void at_fork(hook before, hook parent, hook child) noexcept { ::pthread_atfork(before, parent, child); }
@@ -572,8 +578,7 @@ private:
         slot_free_.store(held_ < limit());
         if (held_ >= limit() || queue_.is_closed() || queue_.empty() || searching_.exchange(true)) return;
         if (parked_ > 0) {
-            unpark_ = true;
-            unparked_.notify_one();
+            unpark_ = true; unparked_.notify_one();
             return slot_free_.store(++held_ < limit());
         }
         grow(lock); // if that fails, those who run jobs have to do
@@ -583,8 +588,7 @@ private:
     /// Gives the slot of this thread's worker to others, as it goes to sleep and is counted in parked_ or blocked_.
     void give_slot_back(lock_type& lock, int& sleepers) noexcept {
         --held_; ++sleepers;
-        balance(lock);
-        idle_.notify_all();
+        balance(lock); idle_.notify_all();
     }
     /// Sleeps until there is a slot with work, or false: the worker has to leave, as there are enough or it is the end.
     bool sleep(lock_type& lock, bool& searching) noexcept {
@@ -600,7 +604,6 @@ private:
         ++growing_;
         lock.unlock();
         try {
-            if (!staffed_.load(relaxed)) at_exit_again([] { the_pool().drain(); });
             fresh = std::make_unique<worker>();
             // no lambda: that would put its type into a symbol of std's, shared by plugins with hidden symbols
             fresh->thread = std::thread(&run_worker, fresh.get());
@@ -609,18 +612,15 @@ private:
         --growing_;
         idle_.notify_all(); // drain waits for this, and the worker for being enrolled
         if (failure) return failure;
-        fresh->enrolled = true;
-        fresh->next = all_;
-        all_ = fresh.release();
-        ++workers_; ++parked_;
+        fresh->enrolled = true; fresh->next = all_;
+        all_ = fresh.release(); ++workers_; ++parked_;
         staffed_.store(true, release); // pairs with staff
         return nullptr;
     }
     /// Joins the worker that has left last; `leaving`, or nobody, is that now. Releases the lock.
     void join_last(lock_type& lock, worker* leaving) noexcept {
         std::unique_ptr<worker> const gone(std::exchange(last_gone_, leaving));
-        lock.unlock();
-        if (gone) gone->thread.join();
+        lock.unlock(); if (gone) gone->thread.join();
     }
     std::uint64_t finished() const noexcept {
         std::uint64_t sum = finished_by_gone_;
@@ -723,6 +723,7 @@ inline pool& the_pool() {
                     thread_guard::make();
                 });
         std::atexit([] { the_pool().drain(); }); // for an exit() on another thread
+        first_at_exit = [] { thread_guard const ends_here; };
         return first;
     }();
     return *made;
@@ -731,8 +732,7 @@ inline pool& the_pool() {
 inline bool const guarded = (thread_guard::make(), the_pool(), on_main_thread());
 inline void run_worker(worker* self) noexcept {
     thread_guard::make();
-    this_thread().self = self;
-    name_this_thread();
+    this_thread().self = self; name_this_thread();
     the_pool().work(*self);
     this_thread().self = nullptr;
 }

@@ -67,9 +67,29 @@ bool is_refused_at_random() {
 std::atomic<long> live_bytes{0};
 std::atomic<long> peak_bytes{0};
 
+#ifdef _WIN32 // where free() takes no aligned block and nothing tells its size: both stand in front of it
+struct note {
+    void* begin;
+    std::size_t size;
+};
+note& note_of(void* block) { return static_cast<note*>(block)[-1]; }
+
+void* aligned_malloc(std::size_t size, std::size_t alignment) noexcept {
+    void* const begin = std::malloc(sizeof(note) + size + alignment);
+    if (begin == nullptr) return nullptr;
+    std::size_t room = size + alignment;
+    void* block = static_cast<note*>(begin) + 1;
+    std::align(alignment, size, block, room);
+    note_of(block) = {begin, size};
+    return block;
+}
+#endif
+
 long size_of(void* block) {
-#ifdef __linux__
+#if defined(__linux__)
     return static_cast<long>(malloc_usable_size(block));
+#elif defined(_WIN32)
+    return static_cast<long>(note_of(block).size);
 #else
     static_cast<void>(block);
     return 0;
@@ -83,7 +103,7 @@ void* take(std::size_t size, std::size_t alignment) noexcept {
         return nullptr;
     }
 #ifdef _WIN32
-    void* const block = _aligned_malloc(size, alignment);
+    void* const block = aligned_malloc(size, alignment);
 #else
     void* block = nullptr;
     if (alignment <= alignof(std::max_align_t))
@@ -104,7 +124,7 @@ void* take_or_throw(std::size_t size, std::size_t alignment) {
 void give(void* block) noexcept {
     if (block) live_bytes -= size_of(block);
 #ifdef _WIN32
-    _aligned_free(block);
+    if (block) std::free(note_of(block).begin);
 #else
     std::free(block);
 #endif
@@ -847,7 +867,7 @@ TEST_CASE("Allocations that fail at random on every thread leave the call or its
     meet(4);
 }
 
-#ifdef __linux__
+#if defined(__linux__) || defined(_WIN32)
 
 namespace {
 
