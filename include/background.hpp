@@ -506,9 +506,10 @@ public:
     std::uint64_t pending() noexcept { lock_type const lock(mutex_); return outstanding(); }
     void wait() {
         lock_type lock(mutex_);
-        bool const at_exit = this_thread().ended && queue_.is_closed(); // exit() in a job leaves some outstanding
-        // held_: a worker that has run its last job and is about to look around or to park is not idle yet
-        idle_.wait(lock, [&] { return at_exit || (outstanding() == 0 && held_ <= (searching_.load() ? 1 : 0)); });
+        idle_.wait(lock, [this] { // held_: a worker about to look around or to park is not idle yet
+            if (!queue_.is_closed()) return outstanding() == 0 && held_ <= (searching_.load() ? 1 : 0);
+            return workers_ == 0 || this_thread().ended; // exit() in a job leaves some outstanding
+        });
     }
     /// Gives the slot of the calling job away. Throws if that needs another worker (6) and none can be started.
     void block() {
@@ -532,8 +533,7 @@ public:
     std::mutex& mutex() noexcept { return mutex_; }
     /// In a forked child, where only the forking thread is left: a new pool in this place. The jobs are the parent's.
     void start_over() noexcept {
-        int const slots = limit();
-        bool const closed = queue_.is_closed();
+        int const slots = limit(); bool const closed = queue_.is_closed();
         mutex_.unlock();
         pool& fresh = *::new (static_cast<void*>(this)) pool;
         fresh.limit_ = slots;
