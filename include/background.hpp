@@ -48,6 +48,9 @@
 #elif defined(__MINGW32__)
 #include <cxxabi.h>  // __cxa_thread_atexit
 #include <process.h> // _cexit, _exit
+#elif defined(_MSC_VER)
+#pragma warning(push, 3) // level 4 warns of what alignas pads and of code behind `if constexpr`
+extern "C" struct _IMAGE_DOS_HEADER __ImageBase; // of this program or DLL
 #endif
 
 namespace background::detail {
@@ -75,6 +78,9 @@ __attribute__((constructor(101), used)) inline void order() { abi::__cxa_thread_
 extern "C" char __mingw_module_is_dll;
 inline bool in_dll() noexcept { return __mingw_module_is_dll != 0; }
 extern "C" __attribute__((used)) inline void exit(int code) { first_at_exit(), ::_cexit(), ::_exit(code); }
+#elif defined(_MSC_VER)
+inline auto const image = reinterpret_cast<unsigned char const*>(&__ImageBase);
+inline bool in_dll() noexcept { return image[*reinterpret_cast<int const*>(image + 60) + 23] & 0x20; } // its PE header
 #else
 inline bool in_dll() noexcept { return false; }
 #endif
@@ -90,9 +96,9 @@ inline void relax() noexcept {
     __asm__ __volatile__("yield" ::: "memory");
 #endif
 }
-// What a std::promise allocates besides the result and its frame: exact for libstdc++, on Linux, and enough for libc++.
+// What a std::promise allocates besides the result and its frame: exact for libstdc++, on Linux, and enough for others.
 // Too small a guess costs a visit to operator new, nothing else.
-constexpr std::size_t shared_state_bytes = sizeof(std::promise<void>) == 3 * sizeof(void*) ? 7 * sizeof(void*) : 160;
+constexpr auto shared_state_bytes = sizeof(std::packaged_task<void()>) == 2 * sizeof(void*) ? 7 * sizeof(void*) : 192;
 
 // --- interface -------------------------------------------------------------------------------------------------------
 /// What a job returns; says in words what cannot be submitted.
@@ -348,8 +354,7 @@ template<class R> struct promised : job {
     // as large and aligned as libstdc++'s result: a vtable, an exception, the value, whether it is there, the allocator
     using frame = std::tuple<void*, void*, std::conditional_t<std::is_object_v<R>, R, void*>, bool, void*>;
     static constexpr std::size_t room_bytes = round_up(shared_state_bytes, alignof(frame)) + sizeof(frame);
-    std::uint32_t owners_ = 1;
-    std::uint32_t room_used_ = 0;
+    std::uint32_t owners_ = 1, room_used_ = 0;
     long (*owners_in_)(void const*) = nullptr; // counts the state's owners, if the room begins with its control block
     std::promise<R> promise_;
     alignas(frame) unsigned char room_[room_bytes];
@@ -366,8 +371,7 @@ template<class R, class F, class... Args> struct call final : promised<R> {
             if constexpr (std::is_member_pointer_v<F>) return std::apply(f, std::forward_as_tuple(std::move(args)...));
             else return std::move(f)(std::move(args)...);
         };
-        std::exception_ptr error;
-        bool over = false;
+        std::exception_ptr error; bool over = false;
         try {
             if constexpr (std::is_void_v<R>) {
                 std::apply(invoke, bound_);
@@ -409,8 +413,7 @@ public:
     bool reserve() noexcept {
         if (submitted_.load() >= closing && !this_thread().self) return false;
         if (submitted_.fetch_add(1) < closed) return true;
-        submitted_.fetch_sub(1);
-        return false;
+        submitted_.fetch_sub(1); return false;
     }
     void push(job& last) noexcept {
         // acq_rel: releases the null in last.next to the next submitter, acquires that of the one before
@@ -432,8 +435,7 @@ public:
     void begin_close() noexcept { submitted_.fetch_or(closing); }
     /// Closes the queue if just so many jobs have been counted in.
     bool close(std::uint64_t jobs) noexcept {
-        jobs |= closing;
-        return submitted_.compare_exchange_strong(jobs, jobs | closed);
+        jobs |= closing; return submitted_.compare_exchange_strong(jobs, jobs | closed);
     }
 private:
     static constexpr std::uint64_t closed = std::uint64_t{1} << 63, closing = std::uint64_t{1} << 62;
@@ -560,13 +562,11 @@ private:
         }
         if (queue_.empty()) return nullptr;
         lock_type lock(mutex_); // a gap: let its submitter run (amid a storm of signals sleep_for might never return)
-        idle_.wait_for(lock, std::chrono::microseconds(50));
-        return nullptr;
+        idle_.wait_for(lock, std::chrono::microseconds(50)); return nullptr;
     }
     static void run(job& next) noexcept {
         bool const outer = std::exchange(this_thread().running, true);
-        next.run();
-        this_thread().running = outer;
+        next.run(); this_thread().running = outer;
     }
     void lock_and_balance() noexcept { lock_type lock(mutex_); balance(lock); }
     // Decisions. All that follows is called under mutex_.
@@ -593,23 +593,20 @@ private:
     /// Sleeps until there is a slot with work, or false: the worker has to leave, as there are enough or it is the end.
     bool sleep(lock_type& lock, bool& searching) noexcept {
         unparked_.wait(lock, [this] { return unpark_ || parked_ > limit() || queue_.is_closed(); });
-        --parked_;
-        return searching = std::exchange(unpark_, false);
+        --parked_; return searching = std::exchange(unpark_, false);
     }
     /// Starts a worker, parked. Returns what went wrong, or null. Releases the lock meanwhile: starting a thread
     /// allocates, and operator new may be the user's.
     std::exception_ptr grow(lock_type& lock) noexcept {
         std::exception_ptr failure;
         std::unique_ptr<worker> fresh;
-        ++growing_;
-        lock.unlock();
+        ++growing_; lock.unlock();
         try {
             fresh = std::make_unique<worker>();
             // no lambda: that would put its type into a symbol of std's, shared by plugins with hidden symbols
             fresh->thread = std::thread(&run_worker, fresh.get());
         } catch (...) { failure = std::current_exception(); }
-        lock.lock();
-        --growing_;
+        lock.lock(); --growing_;
         idle_.notify_all(); // drain waits for this, and the worker for being enrolled
         if (failure) return failure;
         fresh->enrolled = true; fresh->next = all_;
@@ -679,8 +676,8 @@ inline void pool::work(worker& self) noexcept {
 // --- engine: lifetime ------------------------------------------------------------------------------------------------
 inline void pool::drain() noexcept {
     worker* const exiting = this_thread().running ? this_thread().self : nullptr;
-    lock_type lock(mutex_);
-    if (queue_.is_closed() || in_dll()) return;
+    lock_type lock = in_dll() ? lock_type() : lock_type(mutex_); // a dead thread may hold it
+    if (!lock || queue_.is_closed()) return;
     queue_.begin_close();
     if (exiting) give_slot_back(lock, blocked_);
     // Whoever waits in get() may be waiting for the exiting job, which never ends: nobody can tell.
@@ -723,7 +720,7 @@ inline pool& the_pool() {
                     thread_guard::make();
                 });
         std::atexit([] { the_pool().drain(); }); // for an exit() on another thread
-        first_at_exit = [] { thread_guard const ends_here; };
+        first_at_exit = [] { thread_guard const ends_here{}; };
         return first;
     }();
     return *made;
@@ -798,3 +795,6 @@ template<class F> void callback(F&& callback) {
     detail::add_callback<stored>(std::forward<F>(callback));
 }
 } // namespace background
+#if defined(_MSC_VER)
+#pragma warning(pop)
+#endif

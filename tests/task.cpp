@@ -113,7 +113,7 @@ struct immovable_after_all {
     immovable_after_all(const immovable_after_all&) = delete;
     [[noreturn]] immovable_after_all(immovable_after_all&&) { throw derived_error{3}; }
     immovable_after_all& operator=(const immovable_after_all&) = delete;
-    immovable_after_all& operator=(immovable_after_all&&) = delete;
+    [[noreturn]] immovable_after_all& operator=(immovable_after_all&&) { throw derived_error{3}; } // MSVC assigns
     ~immovable_after_all() = default;
 };
 

@@ -19,8 +19,11 @@ private:
 };
 
 // Made before the header has a chance to make anything of its own, hence outlives all of that.
-thread_local caller oldest{"oldest thread-local"};
-const bool made = oldest.name() != nullptr && std::atexit([] { submit("oldest handler"); }) == 0;
+caller& oldest() { // no thread-local of the namespace: MSVC makes those on every thread
+    thread_local caller here{"oldest thread-local"};
+    return here;
+}
+const bool made = oldest().name() != nullptr && std::atexit([] { submit("oldest handler"); }) == 0;
 
 } // namespace
 
