@@ -208,7 +208,7 @@ template<class F> void callback(F&& callback);
 } // namespace background
 
 // --- engine: memory --------------------------------------------------------------------------------------------------
-// From here on a body of two or three short statements stands on the line of its head.
+// From here on short statements that belong together share a line, also that of their head.
 // clang-format off
 namespace background::detail {
 constexpr auto relaxed = std::memory_order_relaxed, acquire = std::memory_order_acquire;
