@@ -1074,10 +1074,13 @@ TEST_CASE("A result may take a lock in its end which its submitter holds while i
     for (int submitter = 0; submitter < 3; ++submitter) {
         submitters.emplace_back([&] {
             for (int round = 0; round < times(2000); ++round) {
-                std::future<locks> future;
+                std::future<locks> future; // may be the last to hold its result, so it goes when the lock is released
                 const std::lock_guard lock{mutex};
                 if (round % 2 == 0) future = background::run([&] { return ++ran, locks{mutex}; });
-                background::run([&] { return ++ran, locks{mutex}; });
+                background::run([&] {
+                    { const std::lock_guard dropped{mutex}; } // the future: it must not be given the result
+                    return ++ran, locks{mutex};
+                });
                 background::n = 1 + round % 3;
             }
         });
