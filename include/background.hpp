@@ -230,7 +230,7 @@ struct thread_state {
     chunk* open = nullptr;         // what this thread carves its jobs from
     bool running = false;          // a job is on this thread's stack
     bool waiting = false;          // and has given its slot away
-    bool ended = false;            // its thread_guard is destroyed
+    bool ended = false;            // it has been a worker, or its thread_guard is destroyed
 };
 inline thread_state& this_thread() noexcept { static thread_local thread_state state; return state; }
 // acq_rel: whoever sees zero comes after all that others did with their blocks
@@ -420,10 +420,12 @@ public:
         std::atomic<job*>* const end = end_.exchange(&last.next, acq_rel);
         end->store(&last, release); // publishes the job's contents to pop
     }
-    job* pop() noexcept {
+    /// Takes no job that was submitted after `recall` was set: it is read when the job is seen already.
+    job* pop(std::atomic<bool> const& recall) noexcept {
         if (!first_.load(relaxed)) return nullptr; // a hint that saves the lock
         for (int tries = 0; popping_.exchange(true, acquire); ++tries) tries < 64 ? relax() : std::this_thread::yield();
-        job* const popped = unlink(first_.load(acquire)); // pairs with push
+        job* const first = first_.load(acquire); // pairs with push
+        job* const popped = recall.load(relaxed) ? nullptr : unlink(first);
         if (popped) popped_.store(popped_.load(relaxed) + 1, release); // for empty
         popping_.store(false, release); // pairs with the next pop
         return popped;
@@ -501,8 +503,7 @@ public:
     int limit() const noexcept { auto const set = limit_.load(relaxed); return set > 0 ? set : 1; }
     void set_limit(int slots) noexcept {
         lock_type lock(mutex_);
-        limit_.store(slots, relaxed);
-        unparked_.notify_all(); // some may have to leave
+        limit_.store(slots, relaxed); unparked_.notify_all(); // some may have to leave
         balance(lock);
     }
     std::uint64_t pending() noexcept { lock_type const lock(mutex_); return outstanding(); }
@@ -535,10 +536,8 @@ public:
     std::mutex& mutex() noexcept { return mutex_; }
     /// In a forked child, where only the forking thread is left: a new pool in this place. The jobs are the parent's.
     void start_over() noexcept {
-        int const slots = limit(); bool const closed = queue_.is_closed();
-        mutex_.unlock();
-        pool& fresh = *::new (static_cast<void*>(this)) pool;
-        fresh.limit_ = slots;
+        int const slots = limit(); bool const closed = queue_.is_closed(); mutex_.unlock();
+        pool& fresh = *::new (static_cast<void*>(this)) pool; fresh.limit_ = slots;
         if (closed) { fresh.queue_.begin_close(); fresh.queue_.close(0); fresh.staffed_ = true; }
     }
 private:
@@ -546,8 +545,8 @@ private:
     /// has the next worker unparked if there are more jobs.
     job* find(bool& searching) noexcept {
         for (int looks = 0; looks < 5; ++looks) {      // some three microseconds
-            if (recall_.load(relaxed)) return nullptr; // a hint: the truth is under the mutex
-            if (job* const next = queue_.pop()) {
+            if (recall_.load(relaxed)) return nullptr;
+            if (job* const next = queue_.pop(recall_)) {
                 if (!std::exchange(searching, false)) return next;
                 searching_.store(false);
                 if (slot_free_.load() && !queue_.empty()) lock_and_balance();
@@ -686,12 +685,12 @@ inline void pool::drain() noexcept {
         else if (!grow(lock)) balance(lock);
         else { // nobody else is left, and no thread to be had: what is queued runs here
             lock.unlock();
-            while (job* const next = queue_.pop()) { run(*next); exiting->finished.fetch_add(1); }
+            while (job* const next = queue_.pop(recall_)) { run(*next); exiting->finished.fetch_add(1); }
             lock.lock();
             idle_.wait_for(lock, std::chrono::milliseconds(1)); // nobody might wake this thread
         }
     staffed_.store(true, relaxed); // who comes now runs inline
-    unparked_.notify_all();
+    unparked_.notify_all(); idle_.notify_all(); // all ask for something else now
     idle_.wait(lock, [this] { return workers_ == blocked_; });
     join_last(lock, nullptr);
 }
@@ -731,7 +730,7 @@ inline void run_worker(worker* self) noexcept {
     thread_guard::make();
     this_thread().self = self; name_this_thread();
     the_pool().work(*self);
-    this_thread().self = nullptr;
+    this_thread().self = nullptr; this_thread().ended = true; // the drain waits for this thread: wait() must not
 }
 /// Looks for some ten microseconds, as most waits are shorter than sleeping costs; then, in a job, waits without slot.
 template<class Awaited> void wait_attentively(Awaited& awaited) {

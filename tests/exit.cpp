@@ -85,6 +85,12 @@ TEST_CASE("after exit() in a task a job that runs inline may wait in get()") {
     CHECK(run("exits_in_task", "2 gets_late") == exited(7, "the others finished first\na job inline got 3\n"));
 }
 
+TEST_CASE("exit() in a task does not hang when a thread-local object of another worker waits for the pool") {
+    for (const char* words : {"2 local_waits", "4 local_waits"}) {
+        CHECK(run("exits_in_task", words) == exited(7, "the others finished first\n"));
+    }
+}
+
 TEST_CASE("exit() in a callback keeps its exit code and lets the other jobs finish first") {
     for (const char* words : {"1 callback", "4 callback"}) {
         CHECK(run("exits_in_task", words) == exited(7, "the others finished first\n"));
@@ -117,6 +123,10 @@ TEST_CASE("every worker and its thread-local objects end before static objects d
 #endif
 
 TEST_CASE("tasks may be submitted and awaited before main by any unit") { CHECK(run("before_main") == exited(7)); }
+
+TEST_CASE("wait() does not wait for a job that came when the pool had ended") {
+    CHECK(run("counted_late") == exited(7, "nobody waited for ever\n"));
+}
 
 TEST_CASE("after the drain a call runs its job inline on the calling thread") {
     const auto words = GENERATE(as<std::string>{}, "unused", "used", "in_task");

@@ -164,6 +164,22 @@ void in_destructor() {
     submitted.open();
 }
 
+// The end of a worker waits for the pool: that must not wait for the exiting job, which waits for all workers' ends.
+void local_waits() {
+    struct waits {
+        ~waits() { background::wait(); }
+        void use() const {}
+    };
+    background::run([] {
+        thread_local const waits last;
+        last.use();
+        ++blocked;
+        leaving.pass();
+    });
+    while (blocked == 0) std::this_thread::yield();
+    beside();
+}
+
 // A job leaves while main submits and waits, again and again; main ends with the process. On one processor, where there
 // is one to choose, main has always submitted the next job before anybody could see that nothing is left.
 [[noreturn]] void main_submits() {
@@ -197,6 +213,7 @@ int main(int, char** words) {
     if (situation == "nested") nested();
     if (situation == "released_late") released_late();
     if (situation == "gets_late") gets_late();
+    if (situation == "local_waits") local_waits();
     if (situation == "callback") in_callback();
     if (situation == "destructor") in_destructor();
     if (situation == "main_submits") main_submits();
