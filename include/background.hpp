@@ -118,7 +118,7 @@ using future_of = std::future<typename result_of_job<std::decay_t<F>, std::decay
 template<class F> struct call_operators : F, std::default_delete<struct job> {};
 template<class F, class = void>
 constexpr bool looks_callable =
-    std::is_class_v<F> || std::is_function_v<std::remove_pointer_t<F>> || std::is_member_pointer_v<F>;
+    !std::is_scalar_v<F> || std::is_function_v<std::remove_pointer_t<F>> || std::is_member_pointer_v<F>;
 template<class F>
 constexpr bool looks_callable<
     F, std::void_t<std::enable_if_t<std::is_class_v<F> && !std::is_final_v<F> && !std::is_polymorphic_v<F>>,
@@ -753,7 +753,8 @@ template<class Awaited> void wait_attentively(Awaited& awaited) {
 inline limit_variable::operator int() const noexcept { return the_pool().limit(); }
 template<class Integer> limit_variable& limit_variable::operator=(Integer slots) {
     static_assert(std::is_integral_v<Integer>, "background: n takes an integer");
-    if (slots < Integer{1}) throw std::invalid_argument("background::n is at least 1, not " + std::to_string(slots));
+    auto const value = static_cast<long long>(slots); // std::to_string takes no 128 bits
+    if (slots < Integer{1}) throw std::invalid_argument("background::n is at least 1, not " + std::to_string(value));
     the_pool().set_limit(static_cast<std::uintmax_t>(slots) < INT_MAX ? static_cast<int>(slots) : INT_MAX);
     return *this;
 }

@@ -233,6 +233,15 @@ TEST_CASE("A mutable lambda and a functor start from the same state in every cal
     CHECK(outside.sum == 30);
 }
 
+TEST_CASE("A union with an operator() is a callable") {
+    union tripled {
+        int operator()(int number) const { return 3 * number; }
+        int unused;
+    };
+    background::task work{tripled{}};
+    CHECK(work(4).get() == 12);
+}
+
 TEST_CASE("A std::function is a callable") {
     std::function<int(int)> function = [](int number) { return number + 1; };
     background::task work{function};

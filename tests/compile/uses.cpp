@@ -97,6 +97,10 @@ bool assigns_n() {
     background::n = 6ll;
     background::n = 7ull;
     background::n = std::size_t{8};
+#if defined(__SIZEOF_INT128__) && !defined(__STRICT_ANSI__)
+    __extension__ using widest = __int128;
+    background::n = static_cast<widest>(9);
+#endif
     bool const good = background::n == 8;
     background::n = before;
     return good && background::n == before;
