@@ -191,9 +191,9 @@ void wait();
 /// Returns `future.get()`, and may be called inside a task: the waiting job gives its slot away and takes one again,
 /// before queued jobs do, when the future is ready. So jobs may wait for jobs, however deep, even with `n == 1`.
 /// Takes std::future and std::shared_future from any library, as lvalue or rvalue. Throws what `future.get()` throws,
-/// `std::future_error` (`no_state`) for a future without state, and inside a task `std::system_error` if the waiting
-/// needs one more thread and none can be started: then the future is as it was. With libstdc++ a plain `.get()` or
-/// `.wait()` on a future that this library returned does the same.
+/// `std::future_error` (`no_state`) for a future without state, and inside a task, if the waiting needs one more thread
+/// and that cannot be had, `std::system_error` or (for want of its memory) `std::bad_alloc`: then the future is as it
+/// was. With libstdc++ a plain `.get()` or `.wait()` on a future that this library returned does the same.
 template<class Future> decltype(auto) get(Future&& future);
 
 /// Returns how many jobs are queued or running: each from its submission until shortly after its future is ready.
