@@ -753,7 +753,7 @@ template<class Awaited> void wait_attentively(Awaited& awaited) {
 inline limit_variable::operator int() const noexcept { return the_pool().limit(); }
 template<class Integer> limit_variable& limit_variable::operator=(Integer slots) {
     static_assert(std::is_integral_v<Integer>, "background: n takes an integer");
-    auto const value = static_cast<long long>(slots); // std::to_string takes no 128 bits
+    auto const value = static_cast<long long>(+slots); // std::to_string takes no 128 bits
     if (slots < Integer{1}) throw std::invalid_argument("background::n is at least 1, not " + std::to_string(value));
     the_pool().set_limit(static_cast<std::uintmax_t>(slots) < INT_MAX ? static_cast<int>(slots) : INT_MAX);
     return *this;
