@@ -580,9 +580,9 @@ private:
             unpark_ = true; unparked_.notify_one();
             return slot_free_.store(++held_ < limit());
         }
-        grow(lock); // if that fails, those who run jobs have to do
-        searching_.store(false);
-        if (parked_ > 0) balance(lock); // nobody else cared while the token was taken
+        bool const taken = queue_.empty(); // since the look above, by a worker that came from another job
+        if (!taken) grow(lock);            // if that fails, those who run jobs have to do
+        searching_.store(false); if (parked_ > 0 || taken) balance(lock); // nobody else cared while the token was taken
     }
     /// Gives the slot of this thread's worker to others, as it goes to sleep and is counted in parked_ or blocked_.
     void give_slot_back(lock_type& lock, int& sleepers) noexcept {

@@ -6,7 +6,7 @@
 #include <thread>
 
 namespace background::detail {
-void pause_at(int place);
+bool pause_at(int place); // false, so that it may stand in a condition
 }
 
 namespace pauses {
@@ -17,10 +17,11 @@ inline std::atomic<bool> released{false};
 
 } // namespace pauses
 
-inline void background::detail::pause_at(int place) {
-    if (!pauses::next_at.compare_exchange_strong(place, 0)) return;
+inline bool background::detail::pause_at(int place) {
+    if (!pauses::next_at.compare_exchange_strong(place, 0)) return false;
     pauses::reached = true;
     while (!pauses::released) std::this_thread::yield();
     pauses::reached = false;
     pauses::released = false;
+    return false;
 }

@@ -34,3 +34,34 @@ TEST_CASE("A worker that has not seen n fall takes no job that was submitted aft
     background::wait();
     CHECK_FALSE(beside);
 }
+
+#ifdef __linux__
+TEST_CASE("No worker is started for a job that another has taken meanwhile") {
+    background::n = 2;
+    latch running, may_end, taken, taken_may_end;
+    background::run([&] {
+        running.count_down();
+        may_end.wait();
+    });
+    running.wait();
+    const int before = support::thread_count();
+    pauses::next_at = 4;
+    std::atomic<long> id{0};
+    std::thread submitter([&] {
+        id = support::kernel_id();
+        background::run([&] {
+            taken.count_down();
+            taken_may_end.wait();
+        });
+    });
+    await([] { return pauses::reached.load(); }); // the submitter is about to start a worker
+    may_end.count_down();
+    taken.wait(); // the worker that was there has the job
+    pauses::released = true;
+    submitter.join();
+    await([&id] { return support::look_at(id).state == '?'; });
+    CHECK(support::thread_count() == before);
+    taken_may_end.count_down();
+    background::wait();
+}
+#endif
