@@ -183,13 +183,16 @@ void perform(const order& given) {
     case deed::nest_promise: {
         std::promise<void> promise;
         ++total.submitted;
-        background::run([&promise, self = counted{objects}] {
+        auto fulfils = background::run([&promise, self = counted{objects}] {
             running.enter();
             ++total.ran;
             running.leave();
             promise.set_value();
         });
-        away([&promise] { background::get(promise.get_future()); });
+        away([&promise, &fulfils] {
+            background::get(promise.get_future());
+            background::get(fulfils); // until set_value() has returned the promise must stay
+        });
         break;
     }
     case deed::forget:

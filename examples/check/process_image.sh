@@ -50,6 +50,6 @@ says err "usage: process_image"
 
 if script -qec true /dev/null >/dev/null 2>&1; then
     script -qec "'$program' photo.jpeg" /dev/null >terminal </dev/null
-    says terminal "] 0 of 1"
+    grep -q '\] [01] of 1' terminal || fail "no bar: $(cat terminal)"
     says terminal "photo.jpeg: "
 fi

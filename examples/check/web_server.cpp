@@ -172,11 +172,15 @@ public:
     }
     // The status of the answer, 0 if there was none.
     int sign_up(const std::string& email) const {
-        const auto answer = httplib::Client(url_).Post("/signup", httplib::Params{{"email", email}});
+        httplib::Client client(url_);
+        client.set_read_timeout(60); // on a slow machine too every answer is awaited
+        const auto answer = client.Post("/signup", httplib::Params{{"email", email}});
         return answer ? answer->status : 0;
     }
     std::string metrics() const {
-        const auto answer = httplib::Client(url_).Get("/metrics");
+        httplib::Client client(url_);
+        client.set_read_timeout(60);
+        const auto answer = client.Get("/metrics");
         return answer ? answer->body : "";
     }
     bool shows(const std::string& line) const {
