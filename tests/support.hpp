@@ -83,9 +83,13 @@ extern "C" int __lsan_is_turned_off() { return support::in_child; }
 
 namespace support {
 
+#ifdef _WIN32 // under Wine whoever sleeps or wakes somebody asks another process
+inline constexpr int slowdown = 5;
+#else
 inline constexpr int slowdown = SUPPORT_THREAD_SANITIZER || SUPPORT_ADDRESS_SANITIZER ? 20 : 1;
+#endif
 
-/// How often a test repeats itself: `count`, fewer times where a sanitizer makes every step slow.
+/// How often a test repeats itself: `count`, fewer times where a sanitizer or Wine makes every step slow.
 constexpr int times(int count) { return count / slowdown < 10 ? (count < 10 ? count : 10) : count / slowdown; }
 
 /// Where a test's random choices begin: told by the environment's SEED, else new every time. Says so, for the next run.
