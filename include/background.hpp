@@ -140,7 +140,7 @@ namespace background {
 /// Assigning never blocks. It throws `std::invalid_argument` naming the value if that is zero or less, and then changes
 /// nothing; any larger value is fine. A larger `n` takes effect at once, for queued jobs too (a worker that cannot be
 /// started is done without); a smaller one interrupts nothing: workers retire as they finish. Any thread may read and
-/// assign, tasks included. Workers start on demand and idle ones use no CPU.
+/// assign, tasks included. With 1, jobs need no lock among themselves. Workers start on demand; idle ones use no CPU.
 inline detail::limit_variable n;
 
 /// Submits one job, `callable(args...)`, and returns its std::future.
@@ -425,7 +425,7 @@ public:
         if (!first_.load(relaxed)) return nullptr; // a hint that saves the lock
         for (int tries = 0; popping_.exchange(true, acquire); ++tries) tries < 64 ? relax() : std::this_thread::yield();
         job* const first = first_.load(acquire); // pairs with push
-        job* const popped = recall.load(relaxed) ? nullptr : unlink(first);
+        job* const popped = recall.load(acquire) ? nullptr : unlink(first); // pairs with balance
         if (popped) popped_.store(popped_.load(relaxed) + 1, release); // for empty
         popping_.store(false, release); // pairs with the next pop
         return popped;
@@ -573,7 +573,7 @@ private:
     /// has the next unparked. Called whenever a slot or the token has become free. May release the lock meanwhile.
     void balance(lock_type& lock) noexcept {
         for (; held_ < limit() && resuming_ > 0; ++held_, --resuming_, ++resumes_granted_) resumed_.notify_one();
-        recall_.store(held_ > limit() || resuming_ > 0, relaxed);
+        recall_.store(held_ > limit() || resuming_ > 0, release); // with n = 1 a job sees what the one before it did
         slot_free_.store(held_ < limit());
         if (held_ >= limit() || queue_.is_closed() || queue_.empty() || searching_.exchange(true)) return;
         if (parked_ > 0) {

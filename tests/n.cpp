@@ -542,6 +542,30 @@ TEST_CASE("n may be assigned by many threads while others submit") {
     meet(5);
 }
 
+TEST_CASE("With n == 1 jobs need no lock among themselves") {
+    const int rounds = times(100);
+    int sum = 0;
+    for (int round = 0; round < rounds; ++round) {
+        background::n = 3;
+        for (int job = 0; job < 3; ++job) background::run(give_way, job);
+        background::n = 1;
+        std::vector<std::thread> submitters;
+        for (int submitter = 0; submitter < 2; ++submitter) {
+            submitters.emplace_back([&sum] {
+                for (int job = 0; job < 10; ++job) background::run([&sum] { ++sum; });
+                background::run([&sum] {
+                    ++sum;
+                    background::get(background::run([&sum] { ++sum; }));
+                    ++sum;
+                });
+            });
+        }
+        for (auto& submitter : submitters) submitter.join();
+        background::wait();
+    }
+    CHECK(sum == rounds * 2 * 13);
+}
+
 #ifdef __linux__
 
 TEST_CASE("Workers start on demand and not for reading or assigning or waiting") {

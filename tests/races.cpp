@@ -36,6 +36,36 @@ TEST_CASE("A worker that has not seen n fall takes no job that was submitted aft
 }
 
 #ifdef __linux__
+// ThreadSanitizer sees whether it does.
+TEST_CASE("With n == 1 a job sees what the job before it did, also when n has just fallen and another worker runs it") {
+    background::n = 2;
+    latch running{2}, may_end, other_may_end;
+    std::atomic<long> id{0};
+    int sum = 0; // no lock
+    background::run([&] {
+        id = support::kernel_id();
+        running.count_down();
+        may_end.wait();
+        sum += 1;
+    });
+    background::run([&] {
+        running.count_down();
+        other_may_end.wait();
+    });
+    running.wait();
+    const support::thread_state before = support::await_sleep(id);
+    pauses::next_at = 1;
+    other_may_end.count_down();
+    await([] { return pauses::reached.load(); }); // the other worker has seen no recall and is about to pop
+    background::n = 1;
+    background::run([&] { sum += 2; });
+    may_end.count_down();
+    support::await_sleep(id, before); // parked
+    pauses::released = true;
+    background::wait();
+    CHECK(sum == 3);
+}
+
 TEST_CASE("No worker is started for a job that another has taken meanwhile") {
     background::n = 2;
     latch running, may_end, taken, taken_may_end;
