@@ -755,8 +755,8 @@ template<class Integer> limit_variable& limit_variable::operator=(Integer slots)
     static_assert(std::is_integral_v<Integer>, "background: n takes an integer");
     auto const value = static_cast<long long>(+slots); // std::to_string takes no 128 bits
     if (slots < Integer{1}) throw std::invalid_argument("background::n is at least 1, not " + std::to_string(value));
-    the_pool().set_limit(static_cast<std::uintmax_t>(slots) < INT_MAX ? static_cast<int>(slots) : INT_MAX);
-    return *this;
+    using wide = std::common_type_t<Integer, std::uintmax_t>;
+    the_pool().set_limit(static_cast<wide>(slots) < INT_MAX ? static_cast<int>(slots) : INT_MAX); return *this;
 }
 } // namespace background::detail
 

@@ -3,6 +3,7 @@
 #include <background.hpp>
 
 #include <atomic>
+#include <climits>
 #include <cstddef>
 #include <cstdlib>
 #include <exception>
@@ -97,11 +98,14 @@ bool assigns_n() {
     background::n = 6ll;
     background::n = 7ull;
     background::n = std::size_t{8};
+    bool good = background::n == 8;
 #if defined(__SIZEOF_INT128__) && !defined(__STRICT_ANSI__)
     __extension__ using widest = __int128;
     background::n = static_cast<widest>(9);
+    good = good && background::n == 9;
+    background::n = static_cast<widest>(1) << 64;
+    good = good && background::n == INT_MAX;
 #endif
-    bool const good = background::n == 8;
     background::n = before;
     return good && background::n == before;
 }
