@@ -458,6 +458,8 @@ TEST_CASE("a thousand forks amid heavy submission leave the parent untouched, an
             const int n = background::n;
             child_demands(n >= 1 && n <= 4, 1);
             child_demands(background::pending() == 0, 2);
+            // It does not support new threads here: other threads of the parent may have held its allocator's locks.
+            if (SUPPORT_THREAD_SANITIZER) ::_exit(42);
             const auto work = [&ran] { return ++ran->in_children; };
             for (int job = 0; job < 89; ++job) background::run(work);
             for (int job = 0; job < 10; ++job) child_demands(background::run(work).get() > 0, 3);
@@ -473,7 +475,7 @@ TEST_CASE("a thousand forks amid heavy submission leave the parent untouched, an
     for (std::thread& thread : threads) thread.join();
     background::wait();
     CHECK(good == forks);
-    CHECK(ran->in_children == 100 * forks);
+    CHECK(ran->in_children == (SUPPORT_THREAD_SANITIZER ? 0 : 100 * forks));
     const std::size_t jobs = std::min(submitted.load(), room);
     std::size_t once = 0;
     for (std::size_t job = 0; job < jobs; ++job) once += ran->runs[job] == 1;
