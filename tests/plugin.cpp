@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "catch.hpp"
 #include "child.hpp"
+#include "pool.hpp"
 #include "support.hpp"
 
 #include "plugin/library.hpp"
@@ -18,6 +19,8 @@
 
 #include <sys/wait.h>
 #include <unistd.h>
+
+using support::ran_in_a_process_of_its_own;
 
 namespace {
 
@@ -134,6 +137,7 @@ TEST_CASE("a plugin is opened and closed while jobs of its host run") {
 }
 
 TEST_CASE("a plugin that submitted first may be closed after wait(): host, fork and exit go on") {
+    if (ran_in_a_process_of_its_own()) return;
     background::n = 4;
     auto visible = std::make_unique<library>(PLUGIN);
     (*visible)->assign_n(2);
@@ -237,6 +241,7 @@ TEST_CASE("a plugin submits and waits and is closed fifty times while jobs of it
 
 #ifdef __GLIBC__ // which keeps a library while thread-local objects have to be destroyed by it
 TEST_CASE("a plugin with a pool of its own stays as long as it has a worker") {
+    if (ran_in_a_process_of_its_own()) return;
     static std::atomic<std::thread::id> worker;
     std::unique_ptr<library> hidden;
     std::thread([&hidden] {
@@ -256,6 +261,7 @@ TEST_CASE("a plugin with a pool of its own stays as long as it has a worker") {
 
 #if !SUPPORT_THREAD_SANITIZER // which takes the plugin's handlers of atexit() for its host's
 TEST_CASE("a plugin that has run nothing is gone once it is closed and its host goes on") {
+    if (ran_in_a_process_of_its_own()) return;
     for (int round = 0; round < 20; ++round) {
         std::unique_ptr<library> hidden;
         std::thread([&hidden] {

@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>              // sized
 #include <atomic>             // counters
 #include <condition_variable> // latch
 #include <cstddef>            // std::size_t
+#include <cstdint>            // aligned
 #include <cstdlib>            // getenv
 #include <fstream>            // /proc
 #include <iostream>           // seed
@@ -45,13 +47,6 @@
 
 #if SUPPORT_THREAD_SANITIZER
 #include <pthread.h> // begin_child
-
-// The standard library's binary counts the owners of an exception unseen by ThreadSanitizer, which then takes the last
-// owner's clean-up for a race with the others' reading: std::promise and std::thread alone show the same. Not inline,
-// as it would then lose against Clang's empty one: include this header in one source file of a program only.
-extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions() {
-    return "race:std::__exception_ptr::exception_ptr::_M_release\nrace:__cxa_decrement_exception_refcount\n";
-}
 #endif
 
 namespace support {
@@ -72,16 +67,6 @@ inline void begin_child() {
     pthread_attr_destroy(&attributes);
 #endif
 }
-
-} // namespace support
-
-#if SUPPORT_ADDRESS_SANITIZER
-// What the threads of the parent held looks leaked in a child, where those threads and their stacks are gone.
-extern "C" __attribute__((visibility("default"))) int __lsan_is_turned_off();
-extern "C" int __lsan_is_turned_off() { return support::in_child; }
-#endif
-
-namespace support {
 
 #ifdef _WIN32 // under Wine whoever sleeps or wakes somebody asks another process
 inline constexpr int slowdown = 5;
@@ -160,6 +145,12 @@ private:
     tally* owner_;
 };
 
+/// A functor with a state.
+struct adder {
+    int sum = 0;
+    int operator()(int number) { return sum += number; }
+};
+
 struct copy_failed : std::runtime_error {
     copy_failed() : std::runtime_error{"this object cannot be copied now"} {}
 };
@@ -179,6 +170,28 @@ public:
 private:
     counted self_;
     bool breaks_;
+};
+
+/// An object that tells whether it stands where its alignment demands.
+template<std::size_t Alignment> struct alignas(Alignment) aligned {
+    explicit aligned(int number) : value{number} {}
+    bool placed() const { return reinterpret_cast<std::uintptr_t>(this) % Alignment == 0; }
+    int value;
+};
+
+/// A callable of `Size` bytes and more that knows every byte it was made with.
+template<std::size_t Size> struct sized {
+    explicit sized(unsigned char first) : bytes{} {
+        for (std::size_t at = 0; at < Size; ++at) bytes[at] = static_cast<unsigned char>(first + at % 251);
+    }
+    bool intact(unsigned char first) const {
+        for (std::size_t at = 0; at < Size; ++at) {
+            if (bytes[at] != static_cast<unsigned char>(first + at % 251)) return false;
+        }
+        return true;
+    }
+    bool operator()(unsigned char first) const { return intact(first); }
+    std::array<unsigned char, Size> bytes;
 };
 
 /// How many are inside at this moment, and the most there ever were.

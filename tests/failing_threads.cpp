@@ -1,0 +1,265 @@
+// Proves what holds when threads cannot be had.
+// SPDX-License-Identifier: MIT
+#include <background.hpp>
+
+#include "catch.hpp"
+#include "pool.hpp"
+#include "support.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <future>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "failing_threads.hpp"
+
+using namespace support;
+
+namespace {
+
+const bool allows_threads = between_cases(allow_threads);
+
+} // namespace
+
+TEST_CASE("If the first worker cannot be started the call throws and nothing was submitted") {
+    if (ran_in_a_process_of_its_own()) return;
+    std::atomic<int> ran{0};
+    std::atomic<int> called{0};
+    tally held;
+    const callback_switch here;
+    background::callback(here([&called](std::exception_ptr) { ++called; }));
+    const background::task work{[&ran, self = counted{held}](const counted&) { ++ran; }};
+    fail_threads(1);
+    for (int round = 0; round < 5; ++round) {
+        try {
+            work(counted{held});
+            FAIL("there is no thread and yet it was submitted");
+        } catch (const std::system_error& error) {
+            CHECK(error.code() == std::errc::resource_unavailable_try_again);
+        }
+        CHECK_THROWS_AS(background::run([&ran, self = counted{held}] { ++ran; }), std::system_error);
+        CHECK(held.live == 1);
+        CHECK(background::pending() == 0);
+        background::wait();
+        background::n = round + 1;
+    }
+    allow_threads();
+    CHECK(background::run([] { return 1; }).get() == 1);
+    work(counted{held}).get();
+    background::wait();
+    CHECK(ran == 1);
+    CHECK(called == 2);
+    meet(5);
+}
+
+TEST_CASE("If the first worker cannot be started every one of many submitting threads is told") {
+    if (ran_in_a_process_of_its_own()) return;
+    std::atomic<int> ran{0};
+    std::atomic<int> thrown{0};
+    latch started{4}, failing;
+    std::vector<std::thread> submitters;
+    for (int submitter = 0; submitter < 4; ++submitter) {
+        submitters.emplace_back([&] {
+            started.count_down();
+            failing.wait();
+            for (int job = 0; job < 100; ++job) {
+                try {
+                    background::run([&ran] { ++ran; });
+                } catch (const std::system_error&) {
+                    ++thrown;
+                }
+            }
+        });
+    }
+    started.wait();
+    fail_threads(1);
+    failing.count_down();
+    for (auto& submitter : submitters) submitter.join();
+    allow_threads();
+    CHECK(thrown == 400);
+    CHECK(background::pending() == 0);
+    background::run([] {}).get();
+    background::wait();
+    CHECK(ran == 0);
+}
+
+TEST_CASE("If no second worker can be started the pool carries on with one") {
+    if (ran_in_a_process_of_its_own()) return;
+    background::n = 4;
+    fail_threads(2);
+    thread_ids workers;
+    std::atomic<int> ran{0};
+    latch running, gate;
+    background::run([&] {
+        running.count_down();
+        gate.wait();
+    });
+    running.wait();
+    std::vector<std::future<int>> results;
+    for (int job = 0; job < 100; ++job) {
+        results.push_back(background::run([&, job] {
+            workers.add();
+            ++ran;
+            return job;
+        }));
+    }
+    background::n = 8;
+    background::n = 4;
+    gate.count_down();
+    for (int job = 0; job < 100; ++job) CHECK(results[static_cast<std::size_t>(job)].get() == job);
+    for (int job = 0; job < times(1000); ++job) background::run([&ran] { ++ran; });
+    background::wait();
+    CHECK(ran == 100 + times(1000));
+    CHECK(workers.size() == 1);
+    allow_threads();
+    meet(4);
+}
+
+TEST_CASE("Jobs that are blocked for want of a worker start as soon as a thread can be had for a later one") {
+    if (ran_in_a_process_of_its_own()) return;
+    background::n = 2;
+    fail_threads(2);
+    latch released;
+    auto blocked = background::run([&released] { released.wait(); });
+    background::run([&released] { released.count_down(); });
+    allow_threads();
+    do background::run([] {}); // one that comes while a start is still being refused does not ask for another
+    while (blocked.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready);
+    blocked.get();
+    background::wait();
+}
+
+TEST_CASE("Any single thread that cannot be started does no harm") {
+    for (int failing = 1; failing < 6; ++failing) { // no round starts many more than five
+        background::n = 1;
+        background::wait();
+        fail_threads(failing, failing);
+        background::n = 3;
+        std::atomic<int> ran{0};
+        for (int job = 0; job < times(300); ++job) {
+            try {
+                background::run([&ran] { ++ran; });
+            } catch (const std::system_error&) {
+                ++ran; // the first worker
+            }
+        }
+        std::vector<std::future<int>> results;
+        for (int job = 0; job < 5; ++job) {
+            results.push_back(background::run([] {
+                auto inner = background::run([] { return 1; });
+                try {
+                    return background::get(inner);
+                } catch (const std::system_error&) {
+                    return 1;
+                }
+            }));
+        }
+        for (auto& result : results) CHECK(result.get() == 1);
+        background::wait();
+        CHECK(ran == times(300));
+        CHECK(background::pending() == 0);
+        allow_threads();
+        meet(3);
+    }
+}
+
+namespace {
+
+/// A job that submits the next and waits for it. Where that needs a thread that cannot be had, get may throw.
+template<typename Get> int nested(int levels, std::atomic<int>& ran, std::atomic<int>& thrown, Get get) {
+    ++ran;
+    if (levels == 1) return 1;
+    auto inner = background::run(nested<Get>, levels - 1, std::ref(ran), std::ref(thrown), get);
+    try {
+        return get(inner) + 1;
+    } catch (const std::system_error&) {
+        ++thrown;
+        return 1;
+    }
+}
+
+template<typename Get> void check_nested_without_threads(Get get) {
+    for (const int slots : {1, 2, 3}) {
+        for (const int threads : {0, 1, 5}) { // to be had besides the one that is there
+            background::n = slots;
+            background::run([] {}).get();
+            background::wait();
+            fail_threads(threads + 1);
+            std::atomic<int> ran{0};
+            std::atomic<int> thrown{0};
+            const int result = background::run(nested<Get>, 50, std::ref(ran), std::ref(thrown), get).get();
+            background::wait();
+            CHECK(ran == 50);
+            CHECK((result == 50 || thrown > 0));
+            CHECK(background::pending() == 0);
+            allow_threads();
+            thrown = 0;
+            CHECK(background::run(nested<Get>, 50, std::ref(ran), std::ref(thrown), get).get() == 50);
+            CHECK(thrown == 0);
+            gauge room;
+            for (int job = 0; job < times(300); ++job) {
+                background::run([&room] {
+                    room.enter();
+                    give_way(2);
+                    room.leave();
+                });
+            }
+            background::wait();
+            CHECK(room.most() <= slots);
+        }
+    }
+}
+
+} // namespace
+
+TEST_CASE("get inside a task never hangs when no thread can be had") {
+    check_nested_without_threads([](auto& future) { return background::get(future); });
+}
+
+#ifdef __GLIBCXX__
+TEST_CASE("With libstdc++ a plain get inside a task never hangs when no thread can be had") {
+    check_nested_without_threads([](auto& future) { return future.get(); });
+}
+#endif
+
+TEST_CASE("get inside a task of a future that is ready needs no thread") {
+    background::n = 1;
+    auto job = background::run([] {
+        std::promise<int> promise;
+        promise.set_value(1);
+        auto future = promise.get_future();
+        fail_threads(1);
+        return background::get(future);
+    });
+    CHECK(job.get() == 1);
+    allow_threads();
+}
+
+TEST_CASE("get inside a task for another thread's promise never hangs when no thread can be had") {
+    background::n = 1;
+    std::promise<int> promise;
+    latch waiting;
+    std::thread keeps{[&] {
+        waiting.wait();
+        promise.set_value(1);
+    }};
+    auto job = background::run([&] {
+        auto future = promise.get_future();
+        fail_threads(1);
+        waiting.count_down();
+        try {
+            return background::get(future);
+        } catch (const std::system_error&) {
+            return future.get();
+        }
+    });
+    CHECK(job.get() == 1);
+    allow_threads();
+    keeps.join();
+    background::wait();
+}
