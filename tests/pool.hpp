@@ -140,7 +140,7 @@ inline void leave_fresh_pool() {
 inline const bool leaves_fresh_pool = between_cases(leave_fresh_pool);
 
 /// For a test case that needs a pool without workers, or whatever else only a new process has. True where others have
-/// run before: it has been run, and checked, in a process of its own. In a debugger: gdb --args <program> "<name of the test case>".
+/// run before: it has been run, and checked, in a process of its own. To debug it: gdb --args <program> "<test case>".
 inline bool ran_in_a_process_of_its_own() {
     if (started_cases == 1) return false;
 #ifdef __linux__
