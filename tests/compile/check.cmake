@@ -4,6 +4,11 @@
 #   runs     SOURCE compiles and links without a word, and the program ends with 0
 #   mixes    SOURCE and the units of tests/shared, compiled for three standards, one of them by OTHER, link in either
 #            order, and the program ends with 0
+#   parses   SOURCE has no errors
+#   names    HEADER and SOURCE, which uses it, have no errors where all names that occur in HEADER have been declared in
+#            the global namespace before, as what FORM says: struct, template, function, variable; but for names that
+#            INCLUDES, the headers that it includes, have there themselves
+#   symbols  every symbol of SOURCE compiled that names the library names its version, too
 #   macros   HEADER defines BACKGROUND_VERSION and no other macro beyond those of SOURCE, the headers that it includes
 #   form     HEADER is ASCII without tabs or trailing blanks, at most 800 lines
 # SPDX-License-Identifier: MIT
@@ -80,6 +85,78 @@ elseif(MODE STREQUAL "mixes")
             message(FATAL_ERROR "${order}: the program ended with ${failed}\n${output}")
         endif()
     endforeach()
+
+elseif(MODE STREQUAL "parses")
+    compile(-fsyntax-only "${SOURCE}")
+    if(failed)
+        message(FATAL_ERROR "${output}")
+    endif()
+
+elseif(MODE STREQUAL "names")
+    file(READ "${HEADER}" text)
+    string(REGEX REPLACE "//[^\n]*" "" text "${text}")
+    string(REGEX REPLACE "\n *#[^\n]*" "" text "\n${text}")
+    string(REGEX REPLACE "\"([^\"\\\\]|\\\\.)*\"" "" text "${text}")
+    string(REGEX MATCHALL "[A-Za-z_][A-Za-z_0-9]*" names "${text}")
+    list(REMOVE_DUPLICATES names)
+    set(keywords alignas alignof and asm auto bitand bitor bool break case catch char char16_t char32_t class compl const
+        const_cast constexpr continue decltype default delete do double dynamic_cast else enum explicit export extern
+        false float for friend goto if inline int long mutable namespace new noexcept not nullptr operator or private
+        protected public register reinterpret_cast return short signed sizeof static static_assert static_cast struct
+        switch template this thread_local throw true try typedef typeid typename union unsigned using virtual void
+        volatile wchar_t while xor)
+    list(REMOVE_ITEM names ${keywords} background std main)
+    list(FILTER names EXCLUDE REGEX "__|^_[A-Z]") # are not the user's
+    set(struct "struct @;")
+    set(template "template<class> class @;")
+    set(function "declared_before @(declared_before);")
+    set(variable "extern declared_before @;")
+    # declare(<rest>): compiles the names, each declared on a line of its own, before the rest.
+    macro(declare rest)
+        set(unit "#include \"${INCLUDES}\"\nstruct declared_before;\n")
+        foreach(name IN LISTS names)
+            string(REPLACE "@" "${name}" declaration "${${FORM}}")
+            string(APPEND unit "${declaration}\n")
+        endforeach()
+        file(WRITE "${OUTPUT}.cpp" "${unit}${rest}")
+        compile(-fsyntax-only -w "${OUTPUT}.cpp")
+    endmacro()
+    declare("")
+    if(failed) # names that the system has there already; line 3 is the first name's
+        list(LENGTH names count)
+        set(others "${names}")
+        string(REGEX MATCHALL "[.]cpp:[0-9]+:[0-9]+: error" lines "${output}")
+        foreach(line IN LISTS lines)
+            string(REGEX REPLACE "[.]cpp:([0-9]+):.*" "\\1" line "${line}")
+            math(EXPR index "${line} - 3")
+            list(GET names ${index} name)
+            list(REMOVE_ITEM others "${name}")
+        endforeach()
+        set(names "${others}")
+        declare("")
+    endif()
+    list(LENGTH names count)
+    if(failed OR count LESS 100)
+        message(FATAL_ERROR "${count} names:\n${output}")
+    endif()
+    declare("#include \"${SOURCE}\"\n")
+    if(failed)
+        message(FATAL_ERROR "${output}")
+    endif()
+    message(STATUS "${count} names")
+
+elseif(MODE STREQUAL "symbols")
+    file(STRINGS "${HEADER}" version REGEX "^#define BACKGROUND_VERSION ")
+    string(REGEX REPLACE ".*\"([0-9]+)[.]([0-9]+)[.]([0-9]+)\".*" "v\\1_\\2_\\3" version "${version}")
+    compile(-c "${SOURCE}" -o "${OUTPUT}.o")
+    if(failed)
+        message(FATAL_ERROR "${output}")
+    endif()
+    execute_process(COMMAND "${NM}" -C "${OUTPUT}.o" RESULT_VARIABLE failed OUTPUT_VARIABLE symbols)
+    string(REGEX REPLACE "background::${version}::" "" without "${symbols}")
+    if(failed OR without STREQUAL symbols OR without MATCHES "[^\n]*background::[^\n]*")
+        message(FATAL_ERROR "not of ${version}, for example: ${CMAKE_MATCH_0}")
+    endif()
 
 elseif(MODE STREQUAL "macros")
     # macros(<variable> <file>): the names of all macros that are defined at its end.
