@@ -155,7 +155,7 @@ TEST_CASE("Hundreds of jobs may wait in get at the same time") {
         }));
     }
     await([&] { return waiting == jobs; });
-    CHECK(background::pending() == static_cast<std::size_t>(jobs));
+    CHECK(background::pending() == static_cast<decltype(background::pending())>(jobs));
     background::run([&promise] { promise.set_value(1000); });
     for (int job = 0; job < jobs; ++job) CHECK(results[static_cast<std::size_t>(job)].get() == 1000 + job);
     CHECK(running.most() <= 2);

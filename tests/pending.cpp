@@ -18,6 +18,8 @@
 
 using namespace support;
 
+using pending_count = decltype(background::pending());
+
 TEST_CASE("pending counts queued and running jobs and reaches zero") {
     STATIC_REQUIRE(std::is_unsigned_v<decltype(background::pending())>);
     CHECK(background::pending() == 0);
@@ -50,17 +52,17 @@ TEST_CASE("pending counts queued and running jobs and reaches zero") {
 TEST_CASE("pending counts a job until its future is ready and while it waits in get") {
     background::n = 1;
     struct looks_at_its_end {
-        explicit looks_at_its_end(std::atomic<std::size_t>& to) : seen{&to} {}
+        explicit looks_at_its_end(std::atomic<pending_count>& to) : seen{&to} {}
         looks_at_its_end(looks_at_its_end&& other) noexcept : seen{std::exchange(other.seen, nullptr)} {}
         looks_at_its_end(const looks_at_its_end&) = delete;
         looks_at_its_end& operator=(const looks_at_its_end&) = delete;
         ~looks_at_its_end() {
             if (seen) *seen = background::pending();
         }
-        std::atomic<std::size_t>* seen;
+        std::atomic<pending_count>* seen;
     };
-    std::atomic<std::size_t> in_callback{0};
-    std::atomic<std::size_t> in_destructor{0};
+    std::atomic<pending_count> in_callback{0};
+    std::atomic<pending_count> in_destructor{0};
     const callback_switch here;
     background::callback(here([&in_callback](std::exception_ptr) { in_callback = background::pending(); }));
     background::run([held = looks_at_its_end{in_destructor}] {}).get();
@@ -86,12 +88,12 @@ TEST_CASE("pending counts a job until its future is ready and while it waits in 
 
 TEST_CASE("pending may be read by any thread at any time and never exceeds what was submitted") {
     std::atomic<bool> over{false};
-    std::atomic<std::size_t> most{0};
+    std::atomic<pending_count> most{0};
     std::vector<std::thread> readers;
     for (int reader = 0; reader < 2; ++reader) {
         readers.emplace_back([&] {
             while (!over) {
-                const std::size_t seen = background::pending();
+                const pending_count seen = background::pending();
                 if (seen > most) most = seen;
                 std::this_thread::yield();
             }
@@ -102,6 +104,6 @@ TEST_CASE("pending may be read by any thread at any time and never exceeds what 
     background::wait();
     over = true;
     for (auto& reader : readers) reader.join();
-    CHECK(most <= static_cast<std::size_t>(jobs));
+    CHECK(most <= static_cast<pending_count>(jobs));
     CHECK(background::pending() == 0);
 }
