@@ -10,20 +10,26 @@
 //
 // A task is the callable that you wrap; a job is one call of it, queued or running. Jobs run on workers, the threads of
 // one pool that the whole program shares. A slot is the right to run a job: there are `background::n` of them. The
-// interface comes first and is all one needs to know; the engine follows, bottom-up.
+// interface comes first and is all one needs to know; the engine follows, bottom-up, room by room.
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#if __cplusplus < 201703L && !(defined(_MSVC_LANG) && _MSVC_LANG >= 201703L)
+#error "background.hpp needs C++17: compile with -std=c++17 or later (MSVC: /std:c++17)"
+#elif !defined(__cpp_exceptions) && !defined(_CPPUNWIND)
+#error "background.hpp needs exceptions: they carry a job's failure to its future"
+#else
+
 #include <atomic>             // the queue, the flags that submitters read
-#include <chrono>             // wait_for
+#include <chrono>             // how long to look before sleeping
 #include <climits>            // INT_MAX
-#include <condition_variable> // parking
+#include <condition_variable> // sleeping
 #include <cstddef>            // size_t, max_align_t
-#include <cstdint>            // counters of fixed width
+#include <cstdint>            // uint64_t
 #include <cstdlib>            // atexit
 #include <exception>          // exception_ptr
 #include <future>             // promise, future, shared_future
-#include <memory>             // unique_ptr, allocator_arg
+#include <memory>             // allocator_arg
 #include <mutex>              // mutex, unique_lock
 #include <new>                // placement and over-aligned new
 #include <stdexcept>          // invalid_argument
@@ -34,73 +40,24 @@
 #include <type_traits>        // decay, invoke_result
 #include <utility>            // move, forward, exchange
 
-#define BACKGROUND_VERSION "1.0.0"
-// --- platform: all that differs from one system, compiler or standard library to the next ----------------------------
-#if !defined(__cpp_exceptions) && !defined(_CPPUNWIND)
-#error "background.hpp needs exceptions: they carry a job's failure to its future"
-#endif
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h> // thread names, pthread_atfork
+#include <time.h>    // nanosleep
 #endif
 #if defined(__linux__)
 #include <sys/syscall.h> // SYS_gettid
 #include <unistd.h>      // getpid, syscall
-#elif defined(__MINGW32__)
-#include <cxxabi.h>  // __cxa_thread_atexit
-#include <process.h> // _cexit, _exit
 #elif defined(_MSC_VER)
-#pragma warning(push, 3) // level 4 warns of what alignas pads and of code behind `if constexpr`
+#include <intrin.h>      // _mm_pause
+#pragma warning(push, 3) // level 4 warns of what alignas pads
 extern "C" struct _IMAGE_DOS_HEADER __ImageBase; // of this program or DLL
 #endif
 
-namespace background::detail {
-// name_this_thread: for debuggers and `ps -L`. on_main_thread: where the system cannot tell, the main thread is the one
-// that runs this header's initialisers. at_fork: around fork(), where there is one. relax: this thread waits in a loop.
-// in_dll: when this code is unloaded, other threads are dead or cannot end. first_at_exit: as on MinGW static objects
-// may die before thread-local ones, the program is linked with exit() as below, which begins with this.
-using hook = void (*)();
-inline hook first_at_exit = [] {};
-#if defined(__linux__)
-inline void name_this_thread() noexcept { ::pthread_setname_np(::pthread_self(), "background"); }
-inline bool on_main_thread() noexcept { return ::getpid() == static_cast<::pid_t>(::syscall(SYS_gettid)); }
-#elif defined(__APPLE__)
-inline void name_this_thread() noexcept { ::pthread_setname_np("background"); }
-inline bool on_main_thread() noexcept { return ::pthread_main_np() != 0; }
-#else
-inline void name_this_thread() noexcept {}
-inline std::thread::id const main_thread = std::this_thread::get_id();
-inline bool on_main_thread() noexcept { return std::this_thread::get_id() == main_thread; }
-#endif
-#if defined(__MINGW32__)
-#if defined(__GLIBCXX__) && !defined(__i386__) // before any use of thread_local, whose memory else goes first
-__attribute__((constructor(101), used)) inline void order() { abi::__cxa_thread_atexit(std::free, nullptr, nullptr); }
-#endif
-extern "C" char __mingw_module_is_dll;
-inline bool in_dll() noexcept { return __mingw_module_is_dll != 0; }
-extern "C" __attribute__((used)) inline void exit(int code) { first_at_exit(), ::_cexit(), ::_exit(code); }
-#elif defined(_MSC_VER)
-inline auto const image = reinterpret_cast<unsigned char const*>(&__ImageBase);
-inline bool in_dll() noexcept { return image[*reinterpret_cast<int const*>(image + 60) + 23] & 0x20; } // its PE header
-#else
-inline bool in_dll() noexcept { return false; }
-#endif
-#if defined(__unix__) || defined(__APPLE__)
-inline void at_fork(hook before, hook parent, hook child) noexcept { ::pthread_atfork(before, parent, child); }
-#else
-inline void at_fork(hook, hook, hook) noexcept {}
-#endif
-inline void relax() noexcept {
-#if defined(__i386__) || defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__arm__) || defined(__aarch64__)
-    __asm__ __volatile__("yield" ::: "memory");
-#endif
-}
-// What a std::promise allocates besides the result and its frame: exact for libstdc++, on Linux, and enough for others.
-// Too small a guess costs a visit to operator new, nothing else.
-constexpr auto shared_state_bytes = sizeof(std::packaged_task<void()>) == 2 * sizeof(void*) ? 7 * sizeof(void*) : 192;
+#define BACKGROUND_VERSION "1.1.0"
 
-// --- interface -------------------------------------------------------------------------------------------------------
+namespace background {
+inline namespace v1_1_0 { // in every symbol: other versions have pools of their own, not this one in another layout
+namespace detail {
 /// What a job returns; says in words what cannot be submitted.
 template<class F, class... Args> struct result_of_job {
     static constexpr bool invocable = std::is_invocable_v<F, Args...>;
@@ -113,28 +70,36 @@ template<class F, class... Args> struct result_of_job {
 template<class F, class... Args>
 using future_of = std::future<typename result_of_job<std::decay_t<F>, std::decay_t<Args>...>::type>;
 
-/// Whether F can be a callable. A class with an operator(), overloaded or a template as it may be, makes that name
-/// ambiguous in call_operators<F>, as std::default_delete has one too; a class without is none, if that can be asked.
-template<class F> struct call_operators : F, std::default_delete<struct job> {};
-template<class F, class = void>
-constexpr bool looks_callable =
-    !std::is_scalar_v<F> || std::is_function_v<std::remove_pointer_t<F>> || std::is_member_pointer_v<F>;
-template<class F>
-constexpr bool looks_callable<
-    F, std::void_t<std::enable_if_t<std::is_class_v<F> && !std::is_final_v<F> && !std::is_polymorphic_v<F>>,
-                   decltype(&call_operators<F>::operator())>> = false;
-
 /// The type of `background::n`. Not copyable: `auto old = n` would go on changing; write `int old = n`.
 struct limit_variable {
     limit_variable() = default;
     limit_variable(limit_variable&&) = delete;
     operator int() const noexcept;
-    template<class Integer> limit_variable& operator=(Integer slots);
+    template<class Integer> limit_variable& operator=(Integer value);
 };
-} // namespace background::detail
 
-/// Runs functions in the background, on a global pool of workers.
-namespace background {
+struct has_call_operator {
+    void operator()() const;
+};
+/// A class with an operator(), however overloaded, makes that name ambiguous here.
+template<class F> struct call_operators : F, has_call_operator {};
+template<class F, class = void> inline constexpr bool lacks_call_operator = false;
+template<class F>
+inline constexpr bool lacks_call_operator<F, std::void_t<decltype(&call_operators<F>::operator())>> = true;
+/// Whether F converts to a pointer to a function: then `*f` is that function.
+template<class F, class = void> inline constexpr bool converts_to_function = false;
+template<class F>
+inline constexpr bool converts_to_function<F, std::void_t<decltype(*std::declval<F&>())>> =
+    std::is_function_v<std::remove_reference_t<decltype(*std::declval<F&>())>>;
+/// Whether F can be a callable, as far as one can ask: not of a final class, nor of a union.
+template<class F> constexpr bool can_be_called() {
+    if constexpr (std::is_class_v<F> && !std::is_final_v<F> && !std::is_polymorphic_v<F>)
+        return !lacks_call_operator<F> || converts_to_function<F>;
+    else
+        return !std::is_scalar_v<F> || std::is_function_v<std::remove_pointer_t<F>> || std::is_member_pointer_v<F>;
+}
+} // namespace detail
+
 /// How many jobs may run at the same time: reads as an `int`, takes any integer. It starts as
 /// `std::thread::hardware_concurrency()`, or 1 where that is unknown, and may be used before `main`.
 /// Assigning never blocks. It throws `std::invalid_argument` naming the value if that is zero or less, and then changes
@@ -151,10 +116,11 @@ inline detail::limit_variable n;
 /// neither blocks nor cancels. Jobs start in the order of submission.
 ///
 /// The call does not wait for the job. It throws what copying an argument or allocating throws, and `std::system_error`
-/// if there is no worker yet and none can be started: then nothing was submitted. Any thread may call it, at any time:
-/// before `main` too, and in static destructors, when the pool has ended and the job runs inline. Every job finishes
-/// before the process ends by exit() or return from `main`, and on exit from the main thread or from inside a task
-/// before any static object is destroyed.
+/// if there is no worker yet and none can be started: then nothing was submitted. Any thread may call it, at any time,
+/// before `main` too. Every job submitted before the pool closes finishes before the process ends by exit() or return
+/// from `main`; on exit from the main thread or from inside a task that is before any static object is destroyed. While
+/// the program ends, threads that are no workers may submit 64 more jobs; beyond that, and in static destructors, when
+/// the pool has closed, the job runs inline on the calling thread.
 template<class F, class... Args> detail::future_of<F, Args...> run(F&& callable, Args&&... args);
 
 /// Wraps a callable into one that submits itself: `background::task work{f};` makes `work(x)` the same as `run(f, x)`.
@@ -164,14 +130,19 @@ template<class F, class... Args> detail::future_of<F, Args...> run(F&& callable,
 /// there. A task may be copied and moved as its callable may. Use braces: `background::task(f)(x);` as a statement
 /// declares a variable `f`; where that can be told, it does not compile.
 template<class F> class task {
-    static_assert(detail::looks_callable<F>,
+    static_assert(!std::is_function_v<F>,
+                  "background: a task wraps a callable of a known type: task<std::function<void(int)>> is one, with "
+                  "that signature, and task<void(int)> none");
+    static_assert(detail::can_be_called<F>(),
                   "background: a task wraps a callable, and this is none; mind the braces: `background::task(f)(x);` "
                   "declares a variable f, `background::task{f}(x);` submits a job");
     F callable_;
 
 public:
+    /// Wraps a copy of the callable; throws what copying it throws.
+    explicit task(F const& callable) : callable_(callable) {}
     /// Wraps the callable; throws what moving it throws.
-    explicit task(F callable) : callable_(std::move(callable)) {}
+    explicit task(F&& callable) : callable_(std::move(callable)) {}
     /// Submits a job with a copy of the callable; all else is as with run().
     template<class... Args> detail::future_of<F, Args...> operator()(Args&&... args) const& {
         return background::run(callable_, std::forward<Args>(args)...);
@@ -193,11 +164,12 @@ void wait();
 /// Takes std::future and std::shared_future from any library, as lvalue or rvalue. Throws what `future.get()` throws,
 /// `std::future_error` (`no_state`) for a future without state, and inside a task, if the waiting needs one more thread
 /// and that cannot be had, `std::system_error` or (for want of its memory) `std::bad_alloc`: then the future is as it
-/// was. With libstdc++ a plain `.get()` or `.wait()` on a future that this library returned does the same.
+/// was. With libstdc++ a plain `.get()` or `.wait()` on a future that this library returned does the same, but that a
+/// `.get()` that throws so has used its future up.
 template<class Future> decltype(auto) get(Future&& future);
 
 /// Returns how many jobs are queued or running: each from its submission until shortly after its future is ready.
-/// Blocks for no job and never throws; any thread may call it.
+/// Never blocks and never throws; any thread may call it.
 std::uint64_t pending() noexcept;
 
 /// Calls `callback(std::exception_ptr)` after every job from now on, with what the job threw or null.
@@ -205,85 +177,260 @@ std::uint64_t pending() noexcept;
 /// workers at the same time. What they throw is ignored. They may submit jobs and register callbacks. They stay for
 /// ever. Any thread may register, at any time. Throws what copying the callback or allocating throws.
 template<class F> void callback(F&& callback);
-} // namespace background
+
+// --- engine: platform ------------------------------------------------------------------------------------------------
+// What differs from one system or processor to the next, as functions of one meaning.
+namespace detail {
+#if defined(__linux__)
+/// For debuggers and `ps -L`.
+inline void name_this_thread() noexcept { ::pthread_setname_np(::pthread_self(), "background"); }
+inline bool on_main_thread() noexcept { return ::getpid() == static_cast<::pid_t>(::syscall(SYS_gettid)); }
+#elif defined(__APPLE__)
+inline void name_this_thread() noexcept { ::pthread_setname_np("background"); }
+inline bool on_main_thread() noexcept { return ::pthread_main_np() != 0; }
+#else
+inline void name_this_thread() noexcept {}
+inline std::thread::id const main_thread = std::this_thread::get_id(); // it runs this header's initialisers
+inline bool on_main_thread() noexcept { return std::this_thread::get_id() == main_thread; }
+#endif
+
+#if defined(__unix__) || defined(__APPLE__)
+inline void after_fork_in_child(void (*handler)()) noexcept { ::pthread_atfork(nullptr, nullptr, handler); }
+/// Sleeps for some 50 microseconds, or until a signal comes: sleep_for() may never return amid a storm of signals.
+inline void nap() noexcept {
+    ::timespec const length{0, 50000};
+    ::nanosleep(&length, nullptr);
+}
+#else
+inline void after_fork_in_child(void (*)()) noexcept {}
+inline void nap() noexcept { std::this_thread::sleep_for(std::chrono::microseconds(50)); }
+#endif
+
+/// Tells the processor that this thread looks at something again and again.
+inline void pause_briefly() noexcept {
+#if defined(__i386__) || defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || (defined(__arm__) && __ARM_ARCH >= 7)
+    __asm__ __volatile__("yield" ::: "memory");
+#elif defined(_M_IX86) || defined(_M_X64)
+    ::_mm_pause();
+#endif
+}
+
+/// Between two looks at what another thread does in a moment, unless it has been preempted, and may be of a lower
+/// priority: sleeping lets it run. (A yield would not, or would give the processor away for a whole time slice.)
+inline void pause_or_nap(int tries) noexcept { tries < 128 ? pause_briefly() : nap(); }
+
+/// Whether this code belongs to a Windows DLL: at its end, other threads are dead and must not be waited for.
+#if defined(__MINGW32__)
+extern "C" char __mingw_module_is_dll;
+inline bool in_dll() noexcept { return __mingw_module_is_dll != 0; }
+#elif defined(_MSC_VER)
+inline bool in_dll() noexcept { // as the file's own header says, see "PE Format" in Microsoft's documentation
+    constexpr int offset_of_signature = 0x3c, characteristics_behind_signature = 22, is_a_dll = 0x2000;
+    auto const* const file = reinterpret_cast<unsigned char const*>(&__ImageBase);
+    auto const* const signature = file + *reinterpret_cast<int const*>(file + offset_of_signature);
+    return *reinterpret_cast<unsigned short const*>(signature + characteristics_behind_signature) & is_a_dll;
+}
+#else
+inline bool in_dll() noexcept { return false; }
+#endif
+
+/// A flag that is exchanged: a word, as some processors (RISC-V, old Arm) have no such operation on less.
+using atomic_flag_word = std::atomic<unsigned>;
+inline constexpr auto relaxed = std::memory_order_relaxed;
+inline constexpr auto acquire = std::memory_order_acquire;
+inline constexpr auto release = std::memory_order_release;
+inline constexpr auto acq_rel = std::memory_order_acq_rel;
+inline constexpr auto seq_cst = std::memory_order_seq_cst; // only in the handshake, see pool
+
+/// The project's own tests define BACKGROUND_TESTING: then visit() stops a thread where they want it, and the pool
+/// checks its counters (see pool::check) whenever it unlocks its mutex. Nobody else should.
+#if defined(BACKGROUND_TESTING)
+inline constexpr bool testing = true;
+inline std::atomic<void (*)(char const* place)> visitor{nullptr};
+inline void visit(char const* place) {
+    if (auto* const visits = visitor.load()) visits(place);
+}
+#else
+inline constexpr bool testing = false;
+inline void visit(char const*) noexcept {}
+#endif
 
 // --- engine: memory --------------------------------------------------------------------------------------------------
-// From here on short statements that belong together share a line, also that of their head.
-// clang-format off
-namespace background::detail {
-constexpr auto relaxed = std::memory_order_relaxed, acquire = std::memory_order_acquire;
-constexpr auto release = std::memory_order_release, acq_rel = std::memory_order_acq_rel;
 /// A job lives in one block, made by the submitting thread and freed by another: the worst case for malloc (230 ns, not
 /// 60). So a thread carves blocks from a chunk of its own, which counts its live blocks and goes with the last of them.
 /// While it is open its owner holds a large share of the count: carving needs no atomic operation, and zero is far.
+/// A kept future keeps its chunk: hence no larger.
 struct chunk {
-    static constexpr std::size_t bytes = 8192 - 64; // with its header and malloc's, two pages
-    static constexpr std::uint32_t owner_share = 1u << 30;
-    std::atomic<std::uint32_t> live{owner_share};
-    std::uint32_t handed_out = 0; // written by the owner
-    std::size_t used = 0;         // written by the owner
+    static constexpr std::size_t bytes = 992;         // with the rest, and with what malloc adds, 1 KiB
+    static constexpr unsigned owner_share = 1u << 30; // more than the blocks of any chunk
+    std::atomic<unsigned> live{owner_share};
+    chunk* next = nullptr; // on the shelf, or among what a thread took from there
     alignas(std::max_align_t) unsigned char room[bytes];
 };
-/// What a thread, and no other, knows of itself. Never destroyed: usable in destructors of thread-local objects.
-struct thread_state {
-    struct worker* self = nullptr; // the worker that this thread is, if any
-    chunk* open = nullptr;         // what this thread carves its jobs from
-    bool running = false;          // a job is on this thread's stack
-    bool waiting = false;          // and has given its slot away
-    bool ended = false;            // it has been a worker, or its thread_guard is destroyed
+/// The chunk that a thread carves from, and how far it is. The thread's own: workers write to the chunk all the time.
+struct chunk_cursor {
+    chunk* open = nullptr;
+    std::size_t used = 0;
+    unsigned handed_out = 0;
+    chunk* spare = nullptr;      // free ones, linked by next
+    bool closes_at_once = false; // the thread is about to end, and would not come by again
 };
-inline thread_state& this_thread() noexcept { static thread_local thread_state state; return state; }
-// acq_rel: whoever sees zero comes after all that others did with their blocks
-inline void return_shares(chunk& used, std::uint32_t shares) noexcept {
-    if (used.live.fetch_sub(shares, acq_rel) == shares) delete &used;
+/// Never destroyed: usable in destructors of thread-local objects.
+inline chunk_cursor& this_cursor() noexcept {
+    static thread_local chunk_cursor cursor;
+    return cursor;
 }
-/// Closes the thread's chunk: from here on it goes when its last block does.
-inline void close_chunk(thread_state& me, chunk* next = nullptr) noexcept {
-    if (auto* full = std::exchange(me.open, next)) return_shares(*full, chunk::owner_share - full->handed_out);
+/// Free chunks, for use again: malloc and free of small ones on two threads fight for the lock of malloc's arena. Who
+/// frees a chunk puts it there, who needs one takes all that there are: so no chunk is ever taken from between others.
+/// There are no more than some, and the rest goes back to where it came from.
+class chunk_shelf {
+public:
+    void put(chunk& freed) noexcept {
+        if (count_.load(relaxed) >= most) {
+            delete &freed;
+            return;
+        }
+        count_.fetch_add(1, relaxed);
+        freed.next = first_.load(relaxed);
+        while (!first_.compare_exchange_weak(freed.next, &freed, release, relaxed)) { // pairs with take_all
+        }
+    }
+    chunk* take_all() noexcept {
+        if (!first_.load(relaxed)) return nullptr;
+        count_.store(0, relaxed);
+        return first_.exchange(nullptr, acquire); // pairs with put
+    }
+
+private:
+    static constexpr int most = 64;
+    alignas(64) std::atomic<chunk*> first_{nullptr};
+    std::atomic<int> count_{0}; // about
+};
+inline chunk_shelf shelf;
+
+// acq_rel: whoever sees zero comes after all that others did with their blocks
+inline void return_shares(chunk& used, unsigned shares) noexcept {
+    if (used.live.fetch_sub(shares, acq_rel) == shares) shelf.put(used);
+}
+/// From here on the open chunk goes when its last block does.
+inline void close_chunk(chunk_cursor& cursor) noexcept {
+    chunk* const full = std::exchange(cursor.open, nullptr);
+    if (full) detail::return_shares(*full, chunk::owner_share - cursor.handed_out);
+}
+inline void open_chunk(chunk_cursor& cursor) {
+    if (!cursor.spare) cursor.spare = shelf.take_all();
+    chunk* fresh = cursor.spare;
+    if (fresh) {
+        cursor.spare = fresh->next;
+        fresh->live.store(chunk::owner_share, relaxed);
+    } else {
+        fresh = new chunk;
+    }
+    detail::close_chunk(cursor);
+    cursor.open = fresh;
+    cursor.used = 0;
+    cursor.handed_out = 0;
 }
 constexpr std::size_t round_up(std::size_t size, std::size_t unit) { return (size + unit - 1) / unit * unit; }
+
 /// Whether a T is carved from a chunk; large and over-aligned ones come from operator new.
-template<class T> constexpr bool carved = sizeof(T) <= chunk::bytes / 4 && alignof(T) <= alignof(std::max_align_t);
+template<class T>
+inline constexpr bool is_carved = sizeof(T) <= chunk::bytes / 3 && alignof(T) <= alignof(std::max_align_t);
 template<class T> void* allocate() {
-    if constexpr (!carved<T>) return ::operator new(sizeof(T), std::align_val_t{alignof(T)});
+    if constexpr (!is_carved<T>) return ::operator new (sizeof(T), std::align_val_t{alignof(T)});
     static_assert(alignof(T) >= alignof(chunk*)); // in front of the block its chunk is noted
-    thread_state& me = this_thread();
-    std::size_t begin = me.open ? round_up(me.open->used, alignof(T)) : chunk::bytes;
-    if (begin + alignof(T) + sizeof(T) > chunk::bytes) { close_chunk(me, new chunk); begin = 0; }
-    unsigned char* const block = me.open->room + begin + alignof(T);
-    ::new (static_cast<void*>(block - sizeof(void*))) chunk*(me.open);
-    me.open->used = begin + alignof(T) + sizeof(T);
-    ++me.open->handed_out;
-    if (me.ended) close_chunk(me); // nobody would close it later
+    constexpr std::size_t size = alignof(T) + sizeof(T);
+    chunk_cursor& cursor = detail::this_cursor();
+    if (!cursor.open || detail::round_up(cursor.used, alignof(T)) + size > chunk::bytes) detail::open_chunk(cursor);
+    std::size_t const begin = detail::round_up(cursor.used, alignof(T));
+    unsigned char* const block = cursor.open->room + begin + alignof(T);
+    ::new (static_cast<void*>(block - sizeof(chunk*))) chunk*(cursor.open);
+    cursor.used = begin + size;
+    ++cursor.handed_out;
+    if (cursor.closes_at_once) detail::close_chunk(cursor);
     return block;
 }
 template<class T> void deallocate(void* block) noexcept {
-    if constexpr (!carved<T>) return ::operator delete(block, std::align_val_t{alignof(T)});
-    return_shares(**(static_cast<chunk**>(block) - 1), 1);
+    if constexpr (!is_carved<T>) return ::operator delete (block, std::align_val_t{alignof(T)});
+    detail::return_shares(**(static_cast<chunk**>(block) - 1), 1);
 }
+
+// --- engine: libstdc++ -----------------------------------------------------------------------------------------------
+// All that uses one library's inside. Everywhere else the second half holds: all works, but for the two gains below.
+template<class Awaited> void look_then_wait(Awaited& awaited);
+#if defined(__GLIBCXX__)
+/// The counter of those who share a promise's state, that is of the promise and its futures.
+using state_owners = std::_Sp_counted_base<std::__default_lock_policy>;
+using library_state = std::__future_base::_State_baseV2;
+template<class T> inline constexpr bool begins_with_owners = std::is_base_of_v<state_owners, T>;
+inline bool has_one_owner(state_owners const& owners) noexcept { return owners._M_get_use_count() == 1; }
+
+/// A shared state whose get() and wait() look before they sleep, and inside a job give the slot away. libstdc++ begins
+/// every wait with this virtual function, by which the states of std::async join their thread: it is part of the ABI,
+/// as is the state's name. It buys round trips of 2000 instead of 20 000 ns, and plain nested get() without deadlock.
+template<class State> struct attentive : State {
+    void _M_complete_async() override {
+        static_assert(sizeof(attentive) == sizeof(State));
+        detail::look_then_wait<State>(*this);
+    }
+};
+template<class T> using made_instead = std::conditional_t<std::is_same_v<T, library_state>, attentive<T>, T>;
+/// Whether one may ask a state if it is ready under a lock: libstdc++ reads an atomic, others lock, and hold that lock
+/// while they move a result, which is the user's code.
+inline constexpr bool asks_without_lock = true;
+
+/// What a promise allocates: first its state, then its result.
+template<class R, class Allocator> struct promise_parts {
+    using state = std::_Sp_counted_ptr_inplace<library_state, Allocator, std::__default_lock_policy>;
+    using result = std::__future_base::_Result_alloc<R, Allocator>;
+    static constexpr std::size_t alignment = alignof(result) > alignof(state) ? alignof(result) : alignof(state);
+    static constexpr std::size_t bytes = detail::round_up(sizeof(state), alignof(result)) + sizeof(result);
+};
+#else
+struct state_owners {};
+template<class T> inline constexpr bool begins_with_owners = false;
+inline bool has_one_owner(state_owners const&) noexcept { return false; }
+template<class T> using made_instead = T;
+inline constexpr bool asks_without_lock = false;
+/// Enough for libc++; with too little room a job visits operator new once more, nothing else.
+template<class R, class Allocator> struct promise_parts {
+    using value = std::conditional_t<std::is_object_v<R>, R, void*>;
+    static constexpr std::size_t alignment = alignof(std::tuple<void*, value>);
+    static constexpr std::size_t bytes = 192 + sizeof(std::tuple<void*, value>);
+};
+#endif
 
 // --- engine: callbacks -----------------------------------------------------------------------------------------------
 /// One of a list that only grows, by one store each: reading it takes no lock, and a fork cannot find it half made.
 struct registered {
-    void (*call)(registered& self, std::exception_ptr const& error);
+    virtual void call(std::exception_ptr const& error) = 0;
+    virtual ~registered() = default;
     std::atomic<registered*> next{nullptr};
 };
-template<class F> struct registered_callback : registered { F callable; };
+template<class F> struct registered_callback final : registered {
+    template<class G> explicit registered_callback(G&& callback) : callback_(std::forward<G>(callback)) {}
+    void call(std::exception_ptr const& error) override { static_cast<void>(callback_(std::exception_ptr(error))); }
+    F callback_;
+};
 inline std::atomic<registered*> first_callback{nullptr};
-template<class F, class G> void add_callback(G&& callback) {
-    using stored = registered_callback<F>;
-    auto const call = [](registered& self, std::exception_ptr const& error) {
-        static_cast<void>(static_cast<stored&>(self).callable(std::exception_ptr(error)));
-    };
-    registered* const added = new stored{{call}, std::forward<G>(callback)};
+inline void add_callback(registered& added) noexcept {
     std::atomic<registered*>* end = &first_callback;
+    registered* other = nullptr;
     // release: the contents, for tell_callbacks; acquire: to walk on along what others registered
-    for (registered* other = nullptr; !end->compare_exchange_weak(other, added, acq_rel, acquire);)
-        if (other) end = &std::exchange(other, nullptr)->next;
+    while (!end->compare_exchange_weak(other, &added, acq_rel, acquire)) {
+        if (other) end = &other->next;
+        other = nullptr;
+    }
 }
 inline void tell_callbacks(std::exception_ptr const& error) noexcept {
-    for (registered* each = first_callback.load(acquire); each; each = each->next.load(acquire)) // as in add_callback
-        try { each->call(*each, error); } catch (...) {} // nobody is there to tell
+    for (registered* each = first_callback.load(acquire); each; each = each->next.load(acquire)) { // as in add_callback
+        try {
+            each->call(error);
+        } catch (...) { // nobody is there to tell
+        }
+    }
 }
 
 // --- engine: job -----------------------------------------------------------------------------------------------------
@@ -293,491 +440,1031 @@ struct job {
     virtual ~job() = default;
     std::atomic<job*> next{nullptr}; // in the queue
 };
-/// Whether T is a control block that tells how many promises and futures share a state, as libstdc++'s does.
-template<class T, class = void> constexpr bool counts_owners = false;
-template<class T>
-constexpr bool counts_owners<T, std::void_t<decltype(std::declval<T const&>()._M_get_use_count())>> = true;
-
-template<class Awaited> void wait_attentively(Awaited& awaited);
-/// A shared state whose get() and wait() look before they sleep, and inside a job give the slot away. libstdc++ begins
-/// every wait with the virtual function _M_complete_async, by which the states of std::async join their thread: part of
-/// the ABI. No `override`: where the base has none, this falls silent. It buys round trips of 2000 instead of 20 000
-/// ns, and plain nested get() without deadlock.
-template<class State> struct attentive : State {
-    void _M_complete_async() { static_assert(sizeof(attentive) == sizeof(State)); wait_attentively<State>(*this); }
-};
-/// A job with its promise and with room for what the promise allocates: one block. Its owners are counted, without
-/// atomics: the job until it is over, and each allocation of the promise. The job lets go while it holds the promise,
-/// so before the shared state can go; whoever drops the state last then frees its parts one after the other. So no two
-/// threads touch the count at the same time, it reaches zero once, and nothing looks at the block after that.
-template<class R> struct promised : job {
-    std::future<R> get_future() { return promise_.get_future(); }
+/// A job with its promise, and with room for what the promise allocates: all in one block.
+///
+///     block:  | job | callable, arguments | promise | room: shared state, result |
+///     shares: one of the job, until it is over        one of each, until the last of promise and futures is gone
+///
+/// shares_ counts without atomics, since no two threads ever touch it at the same time. The job gives its share up
+/// while it still holds the promise, so before the state can go. Whoever drops the state last then frees its parts one
+/// after the other. The last share destroys the job, whose callable and arguments are gone by then.
+template<class R> class promised : public job {
+public:
     promised() : promise_(std::allocator_arg, allocator<char>(*this)) {}
+    promised(promised const&) = delete;
+    promised& operator=(promised const&) = delete;
+    std::future<R> get_future() { return promise_.get_future(); }
     /// Whether a future is left. If not, set_value with its system call would be for nobody: 60 instead of 230 ns.
-    bool observed() const noexcept { return !owners_in_ || owners_in_(room_) > 1; } // the promise is one
-    /// Takes the promise out and gives up the job's share of the block, which lives on as long as the shared state.
-    std::promise<R> let_go() noexcept { std::promise<R> promise = std::move(promise_); disown(); return promise; }
-    void disown() noexcept { if (--owners_ == 0) delete this; } // by the destructor and operator delete of its call
+    bool is_awaited() const noexcept { return !owners_ || !detail::has_one_owner(*owners_); }
+    /// Takes the promise out and gives up the job's share of the block.
+    std::promise<R> release_promise() noexcept {
+        std::promise<R> promise = std::move(promise_);
+        drop_share();
+        return promise;
+    }
 
+private:
     /// Serves the promise from the room in its block, and from operator new when that is used up.
     template<class T> struct allocator {
         using value_type = T;
-        promised& block;
-        explicit allocator(promised& served) noexcept : block(served) {}
-        template<class U> allocator(allocator<U> const& other) noexcept : block(other.block) {}
-        template<class U> bool operator==(allocator<U> const& other) const noexcept { return &block == &other.block; }
-        template<class U> bool operator!=(allocator<U> const& other) const noexcept { return &block != &other.block; }
-        T* allocate(std::size_t count) {
-            std::size_t const begin = round_up(block.room_used_, alignof(T)), size = count * sizeof(T);
-            ++block.owners_;
-            if (alignof(T) > alignof(frame) || begin + size > room_bytes)
-                return static_cast<T*>(::operator new(size, std::align_val_t{alignof(T)}));
-            block.room_used_ = static_cast<std::uint32_t>(begin + size);
-            if constexpr (counts_owners<T>)
-                if (begin == 0)
-                    block.owners_in_ = [](void const* room) { return static_cast<T const*>(room)->_M_get_use_count(); };
-            return static_cast<T*>(static_cast<void*>(block.room_ + begin));
-        }
-        void deallocate(T* memory, std::size_t) noexcept {
-            auto const* const begin = reinterpret_cast<unsigned char const*>(memory);
-            // volatile: GCC warns of this delete where it should see that it is dead
-            if (T* volatile elsewhere = memory; begin < block.room_ || begin >= block.room_ + room_bytes)
-                ::operator delete(elsewhere, std::align_val_t{alignof(T)});
-            block.disown();
-        }
+        promised& owner;
+        explicit allocator(promised& served) noexcept : owner(served) {}
+        template<class U> allocator(allocator<U> const& other) noexcept : owner(other.owner) {}
+        template<class U> bool operator==(allocator<U> const& other) const noexcept { return &owner == &other.owner; }
+        template<class U> bool operator!=(allocator<U> const& other) const noexcept { return &owner != &other.owner; }
+        T* allocate(std::size_t count) { return owner.template take_room<T>(count); }
+        void deallocate(T* memory, std::size_t) noexcept { owner.give_room_back(memory, alignof(T)); }
         template<class U, class... Args> void construct(U* at, Args&&... args) { // libstdc++ asks this, for its state
-            using made = std::conditional_t<std::is_polymorphic_v<U> && !std::is_final_v<U>, attentive<U>, U>;
-            ::new (static_cast<void*>(at)) made(std::forward<Args>(args)...);
+            ::new (static_cast<void*>(at)) made_instead<U>(std::forward<Args>(args)...);
         }
     };
+    using parts = promise_parts<R, allocator<char>>;
 
-    // as large and aligned as libstdc++'s result: a vtable, an exception, the value, whether it is there, the allocator
-    using frame = std::tuple<void*, void*, std::conditional_t<std::is_object_v<R>, R, void*>, bool, void*>;
-    static constexpr std::size_t room_bytes = round_up(shared_state_bytes, alignof(frame)) + sizeof(frame);
-    std::uint32_t owners_ = 1, room_used_ = 0;
-    long (*owners_in_)(void const*) = nullptr; // counts the state's owners, if the room begins with its control block
+    template<class T> T* take_room(std::size_t count) {
+        std::size_t const begin = detail::round_up(room_used_, alignof(T));
+        std::size_t const size = count * sizeof(T);
+        void* memory = nullptr;
+        if (alignof(T) > parts::alignment || begin + size > parts::bytes) {
+            memory = ::operator new (size, std::align_val_t{alignof(T)});
+        } else {
+            memory = room_ + begin;
+            room_used_ = begin + size;
+            if constexpr (begins_with_owners<T>) owners_ = static_cast<T*>(memory);
+        }
+        ++shares_;
+        return static_cast<T*>(memory);
+    }
+    void give_room_back(void* memory, std::size_t alignment) noexcept {
+        auto const* const begin = static_cast<unsigned char const*>(memory);
+        bool const is_elsewhere = begin < room_ || begin >= room_ + parts::bytes;
+        void* volatile elsewhere = memory; // or GCC's -Wfree-nonheap-object warns of what is dead code
+        if (is_elsewhere) ::operator delete (elsewhere, std::align_val_t{alignment});
+        drop_share();
+    }
+    void drop_share() noexcept {
+        if (--shares_ == 0) delete this; // by the destructor and operator delete of its call
+    }
+
+    unsigned shares_ = 1;
+    std::size_t room_used_ = 0;
+    state_owners const* owners_ = nullptr; // of the promise's state, where they can be asked
     std::promise<R> promise_;
-    alignas(frame) unsigned char room_[room_bytes];
+    alignas(parts::alignment) unsigned char room_[parts::bytes];
 };
 /// A job: the callable, its arguments, and the promise of what comes of them.
-template<class R, class F, class... Args> struct call final : promised<R> {
-    template<class G, class... As> explicit call(G&& callable, As&&... args)
-        : bound_(std::forward<G>(callable), std::forward<As>(args)...) {}
+template<class R, class F, class... Args> class call final : public promised<R> {
+public:
+    template<class G, class... As>
+    explicit call(G&& callable, As&&... args) : bound_(std::forward<G>(callable), std::forward<As>(args)...) {}
     ~call() noexcept override {} // run() or discard() has destroyed bound_
-    static void* operator new(std::size_t) { return allocate<call>(); }
-    static void operator delete(void* block) noexcept { deallocate<call>(block); }
+    static void* operator new(std::size_t) { return detail::allocate<call>(); }
+    static void operator delete(void* block) noexcept { detail::deallocate<call>(block); }
+    /// Instead of run(), where there is no worker.
+    void discard() noexcept {
+        bound_.~tuple();
+        this->release_promise();
+    }
     void run() noexcept override {
-        auto const invoke = [](F& f, Args&... args) -> R {
-            if constexpr (std::is_member_pointer_v<F>) return std::apply(f, std::forward_as_tuple(std::move(args)...));
-            else return std::move(f)(std::move(args)...);
-        };
-        std::exception_ptr error; bool over = false;
+        std::exception_ptr error;
+        bool has_finished = false;
         try {
             if constexpr (std::is_void_v<R>) {
                 std::apply(invoke, bound_);
-                return end(nullptr, [](auto& promise) { promise.set_value(); });
+                return finish(nullptr, [](auto& promise) { promise.set_value(); });
             } else {
                 R&& result = std::apply(invoke, bound_);
-                over = true;
-                return end(nullptr, [&](auto& promise) { promise.set_value(std::forward<R>(result)); });
+                has_finished = true;
+                return finish(nullptr, [&](auto& promise) { promise.set_value(std::forward<R>(result)); });
             }
         } catch (...) {
-            if (over) return; // what is left of the result threw
+            if (has_finished) return; // what is left of the result threw as it was destroyed
             error = std::current_exception();
         } // here the handler lets go of the exception, which then is the future's alone
-        end(std::move(error), nothing); // no lambda: behind `if constexpr` compilers name different ones alike
+        finish(std::move(error), no_value);
     }
-    void discard() noexcept { bound_.~tuple(); this->let_go(); } // instead, where there is no worker
-    static void nothing(std::promise<R>&) {}
-    /// The end of a job: everything that it holds goes, the callbacks are called, and the future becomes ready.
-    template<class Deliver> void end(std::exception_ptr error, Deliver deliver) noexcept {
-        try { bound_.~tuple(); } catch (...) { if (!error) error = std::current_exception(); }
-        tell_callbacks(error);
-        bool const observed = this->observed();
-        std::promise<R> promise = this->let_go();
-        if (!observed) return;
-        try { if (!error) return deliver(promise); } catch (...) { error = std::current_exception(); }
+
+private:
+    static R invoke(F& callable, Args&... args) {
+        if constexpr (std::is_member_pointer_v<F>)
+            return std::apply(callable, std::forward_as_tuple(std::move(args)...));
+        else
+            return std::move(callable)(std::move(args)...);
+    }
+    static void no_value(std::promise<R>&) {}
+    /// The end of a job: all that it holds goes, the callbacks are called, and the future becomes ready.
+    template<class Deliver> void finish(std::exception_ptr error, Deliver deliver) noexcept {
+        try {
+            bound_.~tuple();
+        } catch (...) {
+            if (!error) error = std::current_exception();
+        }
+        detail::tell_callbacks(error);
+        bool const awaited = this->is_awaited();
+        std::promise<R> promise = this->release_promise();
+        if (!awaited) return;
+        try {
+            if (!error) return deliver(promise);
+        } catch (...) { // from the result's move
+            error = std::current_exception();
+        }
         promise.set_exception(std::move(error));
     }
-    union { std::tuple<F, Args...> bound_; }; // one tuple, as std::thread has: it takes std::any and std::allocator_arg
+    union {
+        std::tuple<F, Args...> bound_; // one tuple, as std::thread has: it takes std::any and std::allocator_arg
+    };
 };
 
 // --- engine: queue ---------------------------------------------------------------------------------------------------
-/// One list, first in first out. A submitter reserves (counts its job in, unless the queue is closed), exchanges the
-/// end and links: it takes no lock and waits for nobody. Workers pop under a lock of their own. Between exchange and
-/// link the list has a gap: pop() returns null though empty() is false, and no worker must go to sleep over that.
+/// One list, first in first out. A submitter counts its job in, exchanges the end and links: it takes no lock and waits
+/// for nobody. Workers pop under a lock of their own.
+///
+/// The gap: a submitter has exchanged the end and not yet linked its job to the one before. Until it does, pop() finds
+/// nothing, there and behind, though empty() is false. No worker goes to sleep over that (find), and unlink() leaves the
+/// job in front of a gap where it is, as the submitter will write to it.
 class queue {
 public:
-    /// Counts a job in; false if the queue is closed or, but for jobs, about to be: threads that go on submitting would
-    /// keep the process from ending. seq_cst, as all on submitted_: see the handshake at pool.
-    bool reserve() noexcept {
-        if (submitted_.load() >= closing && !this_thread().self) return false;
-        if (submitted_.fetch_add(1) < closed) return true;
-        submitted_.fetch_sub(1); return false;
-    }
+    /// Counts in a job of a thread that is no worker. False once begin_closing() has been called: then whether it stays
+    /// counted is the caller's affair.
+    bool count_in() noexcept { return (submitted_.fetch_add(one_job, relaxed) & closing) == 0; }
+    void count_out() noexcept { submitted_.fetch_sub(one_job, relaxed); }
+    void begin_closing() noexcept { submitted_.fetch_or(closing, relaxed); }
+    /// How many have been counted in. relaxed, all of it: who sees that a job has finished sees that it was counted in.
+    std::size_t counted_in() const noexcept { return submitted_.load(relaxed) / one_job; }
+
     void push(job& last) noexcept {
-        // acq_rel: releases the null in last.next to the next submitter, acquires that of the one before
-        std::atomic<job*>* const end = end_.exchange(&last.next, acq_rel);
+        // handshake; also releases the null in last.next to the next submitter, acquires that of the one before
+        std::atomic<job*>* const end = end_.exchange(&last.next, seq_cst);
+        visit("gap");
         end->store(&last, release); // publishes the job's contents to pop
     }
-    /// Takes no job that was submitted after `recall` was set: it is read when the job is seen already.
+    /// Takes the first job; null if there is none, or a gap in front of it, or `recall` is set. That is read when the job
+    /// is seen already: so no job is taken that was submitted after `recall` was set.
     job* pop(std::atomic<bool> const& recall) noexcept {
+        visit("pop");
         if (!first_.load(relaxed)) return nullptr; // a hint that saves the lock
-        for (int tries = 0; popping_.exchange(true, acquire); ++tries) tries < 64 ? relax() : std::this_thread::yield();
-        job* const first = first_.load(acquire); // pairs with push
-        job* const popped = recall.load(acquire) ? nullptr : unlink(first); // pairs with balance
-        if (popped) popped_.store(popped_.load(relaxed) + 1, release); // for empty
-        popping_.store(false, release); // pairs with the next pop
+        lock();
+        job* const first = first_.load(acquire);    // pairs with push
+        bool const recalled = recall.load(acquire); // pairs with grant
+        job* const popped = first && !recalled ? unlink(*first) : nullptr;
+        popping_.store(0, release); // pairs with the next lock
         return popped;
     }
-    /// Whether all jobs that were counted in have been popped. The popped are read first: they never overtake.
-    bool empty() const noexcept { auto const popped = popped_.load(acquire); return popped == submitted(); }
-    std::uint64_t submitted() const noexcept { return submitted_.load() & ~(closed | closing); }
-    bool is_closed() const noexcept { return submitted_.load() >= closed; }
-    void begin_close() noexcept { submitted_.fetch_or(closing); }
-    /// Closes the queue if just so many jobs have been counted in.
-    bool close(std::uint64_t jobs) noexcept {
-        jobs |= closing; return submitted_.compare_exchange_strong(jobs, jobs | closed);
+    bool empty() const noexcept { return end_.load(seq_cst) == &first_; } // handshake
+    /// Whether more than so many jobs are queued. A gap counts as one: its submitter may not have linked it yet.
+    bool has_more_than(int count) noexcept {
+        lock();
+        std::atomic<job*>* at = &first_;
+        job* each = at->load(acquire); // pairs with push
+        for (; each && count > 0; --count) {
+            at = &each->next;
+            each = at->load(acquire); // pairs with push
+        }
+        bool const is_longer = each || end_.load(seq_cst) != at; // handshake
+        popping_.store(0, release);                              // pairs with the next lock
+        return is_longer;
     }
+
 private:
-    static constexpr std::uint64_t closed = std::uint64_t{1} << 63, closing = std::uint64_t{1} << 62;
-    /// Takes the first job out of the list; null in front of a gap. Under the lock.
-    job* unlink(job* first) noexcept {
-        if (!first) return nullptr;
-        job* const second = first->next.load(acquire); // pairs with push
-        std::atomic<job*>* end = &first->next;
+    static constexpr std::size_t closing = 1;
+    static constexpr std::size_t one_job = 2;
+
+    void lock() noexcept {
+        for (int tries = 0; popping_.exchange(1, acquire) != 0; ++tries) pause_or_nap(tries); // pairs with pop
+    }
+    job* unlink(job& first) noexcept {
+        job* const second = first.next.load(acquire); // pairs with push
+        std::atomic<job*>* end = &first.next;
         first_.store(second, relaxed); // a null must be there before the next submitter links there:
-        if (second || end_.compare_exchange_strong(end, &first_, release, relaxed)) return first;
-        first_.store(first, relaxed); // a submitter is about to link to it: it must stay
+        if (second || end_.compare_exchange_strong(end, &first_, seq_cst, relaxed)) return &first;
+        first_.store(&first, relaxed); // a gap: a submitter is about to link to this job, which must stay
         return nullptr;
     }
-    alignas(64) std::atomic<std::uint64_t> submitted_{0}; // how many jobs, `closing`, `closed`; by submitters
-    std::atomic<std::atomic<job*>*> end_{&first_}; // where to link the next job; by submitters, and pop of the last
-    alignas(64) std::atomic<job*> first_{nullptr}; // written under the lock, and by push into an empty list
-    std::atomic<std::uint64_t> popped_{0};         // written under the lock
-    std::atomic<bool> popping_{false};             // the lock
+
+    alignas(64) std::atomic<std::size_t> submitted_{0}; // by threads that are no workers; counts in steps of one_job
+    std::atomic<std::atomic<job*>*> end_{&first_};      // where to link the next job
+    alignas(64) std::atomic<job*> first_{nullptr};      // written under the lock, and by push into an empty list
+    atomic_flag_word popping_{0};                       // the lock
+};
+
+// --- engine: waiting -------------------------------------------------------------------------------------------------
+/// How long it pays to look before sleeping. Each thread that waits has one, and learns from what its looks found: after
+/// one that found something it looks for up to the most, about what waking an idle processor costs; after each that
+/// found nothing half as long, soon not at all. Then it tries again now and then, so that a wait costs what it costs
+/// without looking, but for a percent or two. This is timed by a clock, since a pause takes 4 to 140 cycles, and nobody
+/// yields: on a busy machine that hands the processor over for a whole time slice, where a wake-up is scheduled at once.
+///
+/// Two threads that send each other jobs and results cannot get stuck in sleeping: a try succeeds whether or not the
+/// other thread looks, if what it waits for comes while it looks; and each goes on trying.
+class patience {
+public:
+    explicit patience(std::chrono::nanoseconds most) : most_(most), length_(most) {}
+    /// Looks whether `found()` until it is, or until it does not pay any more. `distance` is kept between two looks.
+    template<class Found> bool look(Found found, std::chrono::nanoseconds distance = {}) noexcept {
+        bool const is_try = length_ == std::chrono::nanoseconds{};
+        if (is_try && ++skipped_ < skips_) return false;
+        auto now = clock::now();
+        auto const end = now + (is_try ? most_ : length_);
+        for (bool over = false; !over; over = now >= end) {
+            auto const next = now + distance;
+            do {
+                pause_briefly();
+                now = clock::now();
+            } while (now < next);
+            if (!found()) continue;
+            length_ = most_;
+            skips_ = fewest_skips;
+            return true;
+        }
+        length_ = length_ > most_ / 16 ? length_ / 2 : std::chrono::nanoseconds{};
+        if (is_try && skips_ < most_skips) skips_ *= 2;
+        skipped_ = 0;
+        return false;
+    }
+
+private:
+    using clock = std::chrono::steady_clock;
+    static constexpr int fewest_skips = 64;
+    static constexpr int most_skips = 1024;
+    std::chrono::nanoseconds const most_;
+    std::chrono::nanoseconds length_; // of the next look; zero: only a try now and then
+    int skips_ = fewest_skips;        // one wait in so many tries
+    int skipped_ = 0;
+};
+/// Where a worker sleeps until it is told to go on. Never destroyed, so that it may be woken with no lock held: who is
+/// woken while the lock is held runs into it, and on one processor that costs two switches of thread.
+class parker {
+public:
+    void sleep() noexcept {
+        std::unique_lock<std::mutex> lock(mutex_);
+        while (!told_) changed_.wait(lock);
+        told_ = false;
+    }
+    void tell() noexcept {
+        {
+            std::lock_guard<std::mutex> const lock(mutex_);
+            told_ = true;
+        }
+        changed_.notify_one();
+    }
+
+private:
+    std::mutex mutex_{};
+    std::condition_variable changed_{};
+    bool told_ = false; // guarded by mutex_
+};
+/// Where threads sleep until something in the pool changes. Each has a condition variable of its own, which is told
+/// once: so exit() in a signal handler may interrupt a wait() for ever, and what it waited on is never used again.
+/// (glibc's notify_all() waits for those that it told before.) All is guarded by the mutex of the pool.
+class bell {
+public:
+    /// Sleeps until the next ring(); the lock is released meanwhile.
+    void wait(std::unique_lock<std::mutex>& lock) noexcept {
+        sleeper self;
+        self.next = std::exchange(first_, &self);
+        is_awaited_.store(true, relaxed);
+        while (!self.told) self.changed.wait(lock);
+    }
+    void ring() noexcept {
+        is_awaited_.store(false, relaxed);
+        for (sleeper* each = std::exchange(first_, nullptr); each;) {
+            sleeper* const next = each->next;
+            each->told = true;
+            each->changed.notify_one();
+            each = next;
+        }
+    }
+    bool is_awaited() const noexcept { return is_awaited_.load(relaxed); } // a hint, without the lock
+
+private:
+    struct sleeper {
+        sleeper* next = nullptr;
+        bool told = false;
+        std::condition_variable changed{};
+    };
+    sleeper* first_ = nullptr;
+    std::atomic<bool> is_awaited_{false};
+};
+
+// --- engine: slots ---------------------------------------------------------------------------------------------------
+/// Who may run: arithmetic, without a lock. Written under the mutex of the pool; limit and held are read by all.
+class slot_counts {
+public:
+    explicit slot_counts(int limit) : limit_(limit > 0 ? limit : 1) {} // 0: the number of processors is unknown
+    int limit() const noexcept { return limit_.load(relaxed); }
+    int held() const noexcept { return held_.load(relaxed); }
+    int resuming() const noexcept { return resuming_; }
+    void set_limit(int limit) noexcept { limit_.store(limit, relaxed); }
+    /// Whether one more job may run.
+    bool has_free() const noexcept { return held() < limit(); }
+    /// Whether workers have to give slots back: n fell, or jobs that waited in get() want theirs again.
+    bool are_wanted_back() const noexcept { return held() > limit() || resuming_ > 0; }
+    void take() noexcept { held_.store(held() + 1, relaxed); }
+    void give_back() noexcept { held_.store(held() - 1, relaxed); }
+    void want_again() noexcept { ++resuming_; }
+    /// Takes a slot for a job that wants its own again, if there is one of each.
+    bool grant() noexcept {
+        if (resuming_ == 0 || !has_free()) return false;
+        --resuming_;
+        take();
+        return true;
+    }
+
+private:
+    std::atomic<int> limit_;
+    std::atomic<int> held_{0};
+    int resuming_ = 0; // jobs that want their slot again
 };
 
 // --- engine: pool ----------------------------------------------------------------------------------------------------
 struct alignas(64) worker {
-    std::atomic<std::uint64_t> finished{0}; // jobs; written by the worker, read by all
-    bool enrolled = false;                  // in the pool's list, linked by next: guarded by its mutex, both
-    worker* next = nullptr;
-    std::thread thread{}; // set before the worker is enrolled
+    std::atomic<std::size_t> finished{0};          // jobs; written by the worker, read by all
+    std::atomic<std::size_t> submitted{0};         // from inside of jobs; written by the worker, read by all
+    bool has_token = false;                        // it looks around; written by the worker
+    bool is_coming = false;                        // it was sent; written by who sends it, then by the worker
+    patience looks{std::chrono::microseconds(50)}; // of the worker
+    parker bed{};                                  // where it sleeps, parked or until it has its slot again
+    // guarded by the pool's mutex:
+    bool is_dismissed = false;         // it has to leave
+    bool is_exiting = false;           // its job has called exit()
+    bool (*is_ready)(void*) = nullptr; // asks what its job waits for in get(); null if it does not
+    void* awaited = nullptr;           // what that is
+    worker* next = nullptr;            // in the one list that it is in
+    worker* next_of_all = nullptr;     // constant, once it is in the pool's list of all
+    std::thread thread{};
 };
+/// Linked by `next`; guarded by the pool's mutex.
+class worker_list {
+public:
+    int size() const noexcept { return size_; }
+    void push_front(worker& added) noexcept {
+        added.next = first_;
+        if (!first_) end_ = &added.next;
+        first_ = &added;
+        ++size_;
+    }
+    void push_back(worker& added) noexcept {
+        added.next = nullptr;
+        *end_ = &added;
+        end_ = &added.next;
+        ++size_;
+    }
+    worker* pop_front() noexcept {
+        worker* const popped = first_;
+        if (!popped) return nullptr;
+        first_ = popped->next;
+        if (!first_) end_ = &first_;
+        --size_;
+        return popped;
+    }
+
+private:
+    worker* first_ = nullptr;
+    worker** end_ = &first_; // where to link the next
+    int size_ = 0;
+};
+/// What a thread knows of itself, and no other. Never destroyed: usable in destructors of thread-local objects.
+struct thread_state {
+    worker* self = nullptr;                        // the worker that this thread is, if any
+    bool is_running = false;                       // a job is on this thread's stack
+    bool is_waiting = false;                       // and has given its slot away
+    bool is_starting_worker = false;               // which may run user's code: operator new
+    bool is_counted_inline = false;                // a job runs inline, and the drain waits for it
+    bool has_ended = false;                        // it has been a worker, or its thread_guard is destroyed
+    patience looks{std::chrono::microseconds(50)}; // in get() and wait()
+    patience sends{std::chrono::microseconds(2)};  // before waking a worker, which costs as much
+};
+inline thread_state& this_thread() noexcept {
+    static thread_local thread_state state;
+    return state;
+}
 inline void run_worker(worker* self) noexcept;
-inline class pool& the_pool();
 
 /// The workers, the slots, and all decisions about them.
 ///
 /// A worker holds a slot while it runs a job and keeps it from job to job. It gives the slot back to park, and while
-/// its job waits in get(). With looking for work goes a token, of which there is one: a worker has it that was unparked
-/// and has not found a job yet, or that ran out of jobs and looks around for a moment. Without it a worker parks.
+/// its job waits in get(). Who runs out of jobs looks around for a while, if nobody does: that takes a token, of which
+/// there is one. Without it a worker parks.
 ///
-/// 1. Every job runs exactly once, and jobs start in order.            queue
-/// 2. While jobs are queued and a slot is free, somebody searches.     balance, and the handshake below
-/// 3. No more than limit_ slots are granted.                           balance
-/// 4. No user code runs under a lock.                                  grow
-/// 5. No exception leaves a worker.                                    job::run is noexcept
-/// 6. If there are workers, one of them does not wait in get().        block, sleep
+///     a worker is              counted in            has a slot  becomes so by
+///     being started for a job  growing_, coming_     yes         send: a job is queued, a slot free, nobody parked
+///     parked                   parked_               -           park: no job was found; start_spare
+///     coming                   held, coming_         yes         send
+///     looking around           held, token_          yes         look_around
+///     running                  held                  yes         find: a job was popped
+///     waiting in get()         blocked_              -           block; or its job has called exit(): drain
+///     resuming, without slot   resuming_             -           unblock
+///     resuming, with a slot    held                  yes         grant
+///     leaving                  leaving_              -           dismiss_parked, park: n fell, or it is the end
 ///
-/// No wake-up is lost (2). The bad story: a worker finds nothing; a submitter adds a job and sees a searcher, or no
-/// free slot, and so wakes nobody; the worker gives up its token, or its slot, and sleeps. It cannot happen: the
-/// submitter first counts its job in (reserve), then reads slot_free_ and searching_; who sets slot_free_ or clears
-/// searching_ does that first and then reads the count (empty). All of it is seq_cst: one of the two sees the other.
+/// 1. The workers are those held, parked_, blocked_, resuming_ and leaving_.                               check
+/// 2. Every job runs exactly once, and jobs start in order.                                                queue
+/// 3. While jobs are queued and a slot is free, somebody looks, or one comes for each, or no thread        balance
+///    can be had. Who looks or comes takes a job and hands on, or parks.
+/// 4. No slot is taken beyond n.                                                                           slot_counts
+/// 5. No user code runs under a lock.                                                                      start
+/// 6. No exception leaves a worker.                                                                        job::run
+/// 7. If there are workers, one of them does not wait in get(): it takes what is submitted next.           block
+///
+/// No wake-up is lost (3). The bad story: a worker finds nothing; a submitter adds a job and sees that somebody looks or
+/// comes, or no slot free, and so wakes nobody; the worker gives up token or slot, and sleeps. It cannot happen: the
+/// submitter first exchanges the queue's end (push), then reads slot_free_, token_ and coming_; who sets the first or
+/// clears one of the others does that first and then reads the queue's end (empty, has_more_than). One of the two sees
+/// the other. All of these are seq_cst, and marked with the word: handshake.
 class pool {
-    using lock_type = std::unique_lock<std::mutex>;
+    /// Holds the mutex; tells workers to go on when it has released it (see parker).
+    struct lock_type : std::unique_lock<std::mutex> {
+        explicit lock_type(pool& locked) : unique_lock(locked.mutex_), owner(locked) {}
+        lock_type(lock_type const&) = delete;
+        lock_type& operator=(lock_type const&) = delete;
+        ~lock_type() {
+            if (owns_lock()) unlock();
+        }
+        void unlock() {
+            if constexpr (testing) owner.check();
+            unique_lock::unlock();
+            tell_all();
+        }
+        void tell_all() {
+            while (worker* const each = told.pop_front()) each->bed.tell();
+        }
+        pool& owner;
+        worker_list told{};
+    };
+
 public:
     void submit(job& next) noexcept {
-        if (!queue_.reserve()) return run(next); // after the drain: here and now
+        thread_state& me = detail::this_thread();
+        if (me.self)
+            me.self->submitted.store(me.self->submitted.load(relaxed) + 1, relaxed); // for the order see counted_in()
+        else if (!queue_.count_in())
+            return submit_late(next);
         queue_.push(next);
-        if (slot_free_.load() && !searching_.load()) lock_and_balance();
+        // Nobody is sent if no slot is free, or somebody looks, or two are coming already: they send the others.
+        if (!slot_free_.load(seq_cst) || token_.load(seq_cst) || coming_.load(seq_cst) > 1) return; // handshake
+        // Who runs a job may be about to look again. Waking another too early costs 35 us here, and more there.
+        auto const is_needless = [this] { return queue_.empty() || token_.load(seq_cst) || !slot_free_.load(seq_cst); };
+        if (slots_.held() > 0 && me.sends.look(is_needless)) return; // handshake
+        lock_type lock(*this);
+        balance(lock);
     }
     /// Makes sure that there is a worker; returns what kept it from starting, or null.
     std::exception_ptr staff() noexcept {
-        if (staffed_.load(acquire)) return nullptr; // pairs with grow
-        lock_type lock(mutex_);
-        auto const failure = staffed_.load(relaxed) ? nullptr : grow(lock);
-        return staffed_.load(relaxed) ? nullptr : failure;
-    }
-    int limit() const noexcept { auto const set = limit_.load(relaxed); return set > 0 ? set : 1; }
-    void set_limit(int slots) noexcept {
-        lock_type lock(mutex_);
-        limit_.store(slots, relaxed); unparked_.notify_all(); // some may have to leave
-        balance(lock);
-    }
-    std::uint64_t pending() noexcept { lock_type const lock(mutex_); return outstanding(); }
-    void wait() {
-        lock_type lock(mutex_);
-        idle_.wait(lock, [this] { // held_: a worker about to look around or to park is not idle yet
-            if (!queue_.is_closed()) return outstanding() == 0 && held_ <= (searching_.load() ? 1 : 0);
-            return workers_ == 0 || this_thread().ended; // exit() in a job leaves some outstanding
-        });
-    }
-    /// Gives the slot of the calling job away. Throws if that needs another worker (6) and none can be started.
-    void block() {
-        lock_type lock(mutex_);
-        auto const failure = workers_ - blocked_ <= 1 ? grow(lock) : nullptr;
-        if (failure && workers_ - blocked_ <= 1) std::rethrow_exception(failure);
-        give_slot_back(lock, blocked_);
-    }
-    /// Takes a slot again, before queued jobs get one. After the drain it never returns, as static objects may be gone:
-    /// only exit() in a job leaves others blocked.
-    void unblock() noexcept {
-        lock_type lock(mutex_);
-        if (!queue_.is_closed()) { --blocked_; ++resuming_; balance(lock); }
-        resumed_.wait(lock, [this] { return resumes_granted_ > 0; });
-        --resumes_granted_;
-    }
-    void work(worker& self) noexcept;
-    /// Runs what is queued until nothing is queued or running, then closes the queue and ends the workers. If this is
-    /// exit() in a job, those that wait in get() are not waited for.
-    void drain() noexcept;
-    std::mutex& mutex() noexcept { return mutex_; }
-    /// In a forked child, where only the forking thread is left: a new pool in this place. The jobs are the parent's.
-    void start_over() noexcept {
-        int const slots = limit(); bool const closed = queue_.is_closed(); mutex_.unlock();
-        pool& fresh = *::new (static_cast<void*>(this)) pool; fresh.limit_ = slots;
-        if (closed) { fresh.queue_.begin_close(); fresh.queue_.close(0); fresh.staffed_ = true; }
-    }
-private:
-    /// Returns a job, or null when the worker has to park. Who searched gives the token back before it runs a job, and
-    /// has the next worker unparked if there are more jobs.
-    job* find(bool& searching) noexcept {
-        for (int looks = 0; looks < 5; ++looks) {      // some three microseconds
-            if (recall_.load(relaxed)) return nullptr;
-            if (job* const next = queue_.pop(recall_)) {
-                if (!std::exchange(searching, false)) return next;
-                searching_.store(false);
-                if (slot_free_.load() && !queue_.empty()) lock_and_balance();
-                return next;
-            }
-            if (!searching && searching_.exchange(true)) return nullptr; // one is enough: more fight for cache lines
-            searching = true;
-            // Who snatches every job as it comes fights with the submitter: pausing buys 118 to 90 ns. Yielding lets a
-            // submitter run that waits for this processor: 100 to 60 ns, and round trips of 2000 instead of 16 000.
-            for (int pauses = 0; pauses < 16; ++pauses) relax();
-            std::this_thread::yield();
-        }
-        if (queue_.empty()) return nullptr;
-        lock_type lock(mutex_); // a gap: let its submitter run (amid a storm of signals sleep_for might never return)
-        idle_.wait_for(lock, std::chrono::microseconds(50)); return nullptr;
-    }
-    static void run(job& next) noexcept {
-        bool const outer = std::exchange(this_thread().running, true);
-        next.run(); this_thread().running = outer;
-    }
-    void lock_and_balance() noexcept { lock_type lock(mutex_); balance(lock); }
-    // Decisions. All that follows is called under mutex_.
-    /// Gives free slots to those who want them: first to jobs that resume, then to one worker for what is queued, which
-    /// has the next unparked. Called whenever a slot or the token has become free. May release the lock meanwhile.
-    void balance(lock_type& lock) noexcept {
-        for (; held_ < limit() && resuming_ > 0; ++held_, --resuming_, ++resumes_granted_) resumed_.notify_one();
-        recall_.store(held_ > limit() || resuming_ > 0, release); // with n = 1 a job sees what the one before it did
-        slot_free_.store(held_ < limit());
-        if (held_ >= limit() || queue_.is_closed() || queue_.empty() || searching_.exchange(true)) return;
-        if (parked_ > 0) {
-            unpark_ = true; unparked_.notify_one();
-            return slot_free_.store(++held_ < limit());
-        }
-        bool const taken = queue_.empty(); // since the look above, by a worker that came from another job
-        if (!taken) grow(lock);            // if that fails, those who run jobs have to do
-        searching_.store(false); if (parked_ > 0 || taken) balance(lock); // nobody else cared while the token was taken
-    }
-    /// Gives the slot of this thread's worker to others, as it goes to sleep and is counted in parked_ or blocked_.
-    void give_slot_back(lock_type& lock, int& sleepers) noexcept {
-        --held_; ++sleepers;
-        balance(lock); idle_.notify_all();
-    }
-    /// Sleeps until there is a slot with work, or false: the worker has to leave, as there are enough or it is the end.
-    bool sleep(lock_type& lock, bool& searching) noexcept {
-        unparked_.wait(lock, [this] { return unpark_ || parked_ > limit() || queue_.is_closed(); });
-        --parked_; return searching = std::exchange(unpark_, false);
-    }
-    /// Starts a worker, parked. Returns what went wrong, or null. Releases the lock meanwhile: starting a thread
-    /// allocates, and operator new may be the user's.
-    std::exception_ptr grow(lock_type& lock) noexcept {
-        std::exception_ptr failure;
-        std::unique_ptr<worker> fresh;
-        ++growing_; lock.unlock();
-        try {
-            fresh = std::make_unique<worker>();
-            // no lambda: that would put its type into a symbol of std's, shared by plugins with hidden symbols
-            fresh->thread = std::thread(&run_worker, fresh.get());
-        } catch (...) { failure = std::current_exception(); }
-        lock.lock(); --growing_;
-        idle_.notify_all(); // drain waits for this, and the worker for being enrolled
-        if (failure) return failure;
-        fresh->enrolled = true; fresh->next = all_;
-        all_ = fresh.release(); ++workers_; ++parked_;
-        staffed_.store(true, release); // pairs with staff
+        if (staffed_.load(acquire)) return nullptr; // pairs with start
+        std::exception_ptr why;                     // goes when the lock has gone (5)
+        lock_type lock(*this);
+        while (!staffed_.load(relaxed))
+            if (!start_spare(lock, why) && !staffed_.load(relaxed)) return why;
         return nullptr;
     }
-    /// Joins the worker that has left last; `leaving`, or nobody, is that now. Releases the lock.
-    void join_last(lock_type& lock, worker* leaving) noexcept {
-        std::unique_ptr<worker> const gone(std::exchange(last_gone_, leaving));
-        lock.unlock(); if (gone) gone->thread.join();
+    int limit() const noexcept { return slots_.limit(); }
+    void set_limit(int limit) noexcept {
+        lock_type lock(*this);
+        slots_.set_limit(limit);
+        dismiss_parked(lock, limit);
+        balance(lock);
     }
-    std::uint64_t finished() const noexcept {
-        std::uint64_t sum = finished_by_gone_;
-        for (worker const* each = all_; each; each = each->next) sum += each->finished.load(acquire); // pairs with work
-        return sum;
+    /// Jobs queued or running. The finished are read first and never overtake: if none is outstanding, that was so.
+    std::size_t outstanding() const noexcept {
+        worker const* const all = all_.load(acquire); // pairs with start
+        std::size_t finished = 0;
+        for (worker const* each = all; each; each = each->next_of_all)
+            finished += each->finished.load(acquire); // pairs with run
+        std::size_t submitted = queue_.counted_in();
+        for (worker const* each = all; each; each = each->next_of_all) submitted += each->submitted.load(relaxed);
+        return (submitted - finished) & (SIZE_MAX / 2); // counted_in() has one bit less
     }
-    /// Jobs queued or running. The finished are read first and never overtake: none outstanding is no mirage.
-    std::uint64_t outstanding() const noexcept { auto const done = finished(); return queue_.submitted() - done; }
+    void wait() noexcept {
+        thread_state& me = detail::this_thread();
+        if (!is_idle()) me.looks.look([this] { return is_idle(); }, std::chrono::nanoseconds(250));
+        lock_type lock(*this);
+        // After exit() in a job some workers stay for ever: so do those who wait, but for what is part of that end.
+        while (is_closed() ? workers_ > 0 && !me.has_ended : !is_idle() || inline_ > 0) await_change(lock);
+    }
+    /// Gives the slot of the calling job away, which waits for `awaited`. Throws if that needs another worker (7) and
+    /// none can be started.
+    void block(bool (*is_ready)(void*), void* awaited) {
+        worker& self = *detail::this_thread().self;
+        if (self.is_exiting) // the drain stands below this job on the stack, and has to come back to it
+            throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again), "background");
+        std::exception_ptr why; // goes when the lock has gone (5)
+        lock_type lock(*this);
+        while (!has_another_unblocked())
+            if (!start_spare(lock, why) && !has_another_unblocked()) {
+                lock.unlock();
+                std::rethrow_exception(why);
+            }
+        self.is_ready = is_ready;
+        self.awaited = awaited;
+        slots_.give_back();
+        ++blocked_;
+        balance(lock);
+        close_at_lull(lock);
+    }
+    /// Takes a slot again, before queued jobs get one. When the pool has closed it never returns, as static objects may
+    /// be gone: only exit() in a job leaves others blocked.
+    void unblock() noexcept {
+        worker& self = *detail::this_thread().self;
+        lock_type lock(*this);
+        self.is_ready = nullptr;
+        if (!is_closed()) {
+            --blocked_;
+            slots_.want_again();
+            resuming_.push_back(self);
+            balance(lock);
+        }
+        lock.unlock();
+        self.bed.sleep();
+    }
+    /// A worker's life.
+    void work(worker& self) noexcept {
+        self.bed.sleep();
+        while (!self.is_dismissed) {
+            serve(self);
+            if (park(self)) self.bed.sleep();
+        }
+        leave(self);
+    }
+    void drain() noexcept;
+    void start_over() noexcept;
+
+private:
+    // What a worker does.
+    void serve(worker& self) noexcept {
+        while (job* const next = find(self)) {
+            run(self, *next);
+            if (retry_.load(relaxed) <= 0 || retry_.fetch_sub(1, relaxed) != 1) continue;
+            lock_type lock(*this); // a thread could not be had a while ago: perhaps now
+            balance(lock);
+        }
+    }
+    job* find(worker& self) noexcept {
+        job* next = queue_.pop(recall_);
+        if (!next) next = look_around(self);
+        if (!next) next = pop_past_gap();
+        if (next) hand_on(self);
+        return next;
+    }
+    /// Takes the token, if there is one to take: more than one who looks around fight for the queue.
+    job* look_around(worker& self) noexcept {
+        if (token_.exchange(1, seq_cst) != 0) return nullptr; // handshake
+        self.has_token = true;
+        if (std::exchange(self.is_coming, false)) coming_.fetch_sub(1, seq_cst); // handshake
+        if (changed_.is_awaited()) { // who waits for the pool to be idle need not wait for this look as well
+            lock_type const lock(*this);
+            if (is_idle()) changed_.ring();
+        }
+        job* next = nullptr;
+        auto const is_over = [this, &next] {
+            next = queue_.pop(recall_);
+            return next || recall_.load(relaxed) || draining_.load(relaxed);
+        };
+        // Who looks more often than the submitter submits fights with it for the queue: 140 instead of 95 ns.
+        self.looks.look(is_over, std::chrono::nanoseconds(250));
+        return next;
+    }
+    job* pop_past_gap() noexcept {
+        for (int tries = 0;; ++tries) {
+            job* const next = queue_.pop(recall_);
+            if (next || recall_.load(relaxed) || queue_.empty()) return next;
+            pause_or_nap(tries); // the submitter may have been preempted
+        }
+    }
+    /// Before it runs a job, who looked or has come sees to it that somebody takes the next (3). Who has come sends two:
+    /// so all who are needed come soon, and who submitted pays for two.
+    void hand_on(worker& self) noexcept {
+        bool const has_come = std::exchange(self.is_coming, false);
+        bool const has_looked = std::exchange(self.has_token, false);
+        if (has_come) coming_.fetch_sub(1, seq_cst); // handshake
+        if (has_looked) token_.store(0, seq_cst);    // handshake
+        if (!has_come && !has_looked) return;
+        if (!slot_free_.load(seq_cst) || queue_.empty()) return; // handshake
+        lock_type lock(*this);
+        balance(lock, has_come ? 2 : 1);
+    }
+    void run(worker& self, job& next) noexcept {
+        run_inline(next);
+        // release: who counts the job as finished sees all that it did; pairs with outstanding
+        self.finished.store(self.finished.load(relaxed) + 1, release);
+    }
+    static void run_inline(job& next) noexcept {
+        thread_state& me = detail::this_thread();
+        bool const outer = std::exchange(me.is_running, true);
+        next.run();
+        me.is_running = outer;
+    }
+    /// Gives token and slot back. False if the worker has to leave, as there are enough, or it is the end.
+    bool park(worker& self) noexcept {
+        lock_type lock(*this);
+        if (std::exchange(self.has_token, false)) token_.store(0, seq_cst);      // handshake
+        if (std::exchange(self.is_coming, false)) coming_.fetch_sub(1, seq_cst); // handshake
+        slots_.give_back();
+        bool const stays = !is_closed() && parked_.size() < limit();
+        if (stays) {
+            parked_.push_front(self); // to be sent first: its memory is still in the processor's cache
+        } else {
+            self.is_dismissed = true;
+            ++leaving_;
+        }
+        balance(lock);
+        close_at_lull(lock);
+        if (changed_.is_awaited() && is_idle()) changed_.ring();
+        return stays;
+    }
+    /// Joins the worker that left before; the next one, or the drain, joins this.
+    void leave(worker& self) noexcept {
+        lock_type lock(*this);
+        --workers_;
+        --leaving_;
+        worker* const before = std::exchange(last_left_, &self);
+        changed_.ring();
+        lock.unlock();
+        if (!before) return;
+        before->thread.join();
+        lock.lock();
+        spare_.push_front(*before);
+    }
+
+    // Decisions. All that follows is called under mutex_; what takes the lock may release it meanwhile.
+    /// Gives free slots to those who want them: first to jobs that resume, then to workers for what is queued: to so many
+    /// here, who have the next sent. Called whenever a slot has become free, or a job has come, or nobody looks any more.
+    void balance(lock_type& lock, int most = 1) noexcept {
+        grant(lock);
+        while (most > 0 && may_send()) {
+            visit("send");
+            if (send(lock))
+                --most;
+            else if (parked_.size() == 0)
+                return; // no thread can be had: then retry_ counts
+        }
+    }
+    void grant(lock_type& lock) noexcept {
+        while (worker* const each = slots_.grant() ? resuming_.pop_front() : nullptr) lock.told.push_back(*each);
+        recall_.store(slots_.are_wanted_back(), release); // with n = 1 a job sees what the last one did; pairs with pop
+        slot_free_.store(slots_.has_free(), seq_cst);     // handshake
+    }
+    /// Whether there is a slot, and a job for which nobody looks and nobody comes.
+    bool may_send() noexcept {
+        if (!slots_.has_free() || is_closed() || token_.load(seq_cst) != 0) return false; // handshake
+        return queue_.has_more_than(coming_.load(seq_cst));                               // handshake
+    }
+    /// Sends a worker, with a slot: one that is parked, or a new one. False if no thread can be had.
+    bool send(lock_type& lock) noexcept {
+        slots_.take();
+        grant(lock);
+        coming_.fetch_add(1, seq_cst);
+        worker* next = parked_.pop_front();
+        if (!next && !queue_.empty()) next = start(lock, nullptr); // unless another worker took the job meanwhile
+        if (next) {
+            next->is_coming = true;
+            lock.told.push_back(*next);
+            return true;
+        }
+        coming_.fetch_sub(1, seq_cst); // handshake
+        slots_.give_back();
+        grant(lock);
+        return false;
+    }
+    /// Starts a worker, asleep and in no list. Null if no thread can be had, and then `why`, unless that is null. Releases
+    /// the lock meanwhile: this allocates, by the user's operator new perhaps, and takes long (5).
+    worker* start(lock_type& lock, std::exception_ptr* why) noexcept {
+        ++growing_;
+        worker* fresh = spare_.pop_front();
+        bool const is_new = !fresh;
+        lock.unlock();
+        bool const has_started = start_thread(fresh, why);
+        lock.lock();
+        --growing_;
+        changed_.ring();
+        if (fresh && is_new) {
+            fresh->next_of_all = all_.load(relaxed);
+            all_.store(fresh, release); // pairs with outstanding
+        }
+        if (has_started) {
+            fresh->is_dismissed = false;
+            ++workers_;
+            staffed_.store(true, release); // pairs with staff
+            retry_.store(0, relaxed);
+            retry_next_ = 1;
+            return fresh;
+        }
+        if (fresh) spare_.push_front(*fresh);
+        retry_.store(retry_next_, relaxed);
+        retry_next_ = retry_next_ < 64 ? retry_next_ * 2 : 64; // as each try may cost more than a job
+        return nullptr;
+    }
+    /// Without the lock.
+    static bool start_thread(worker*& fresh, std::exception_ptr* why) noexcept {
+        bool& is_starting_worker = detail::this_thread().is_starting_worker;
+        bool const outer = std::exchange(is_starting_worker, true);
+        bool has_started = false;
+        try {
+            if (!fresh) fresh = new worker;
+            // no lambda: that would put its type into a symbol of std's, shared by plugins with hidden symbols
+            fresh->thread = std::thread(&run_worker, fresh);
+            has_started = true;
+        } catch (...) {
+            if (why) *why = std::current_exception();
+        }
+        is_starting_worker = outer;
+        return has_started;
+    }
+    /// Starts a worker, parked, or waits for what another thread starts. False if no thread can be had, and then `why`.
+    bool start_spare(lock_type& lock, std::exception_ptr& why) noexcept {
+        if (growing_ > 0 && !detail::this_thread().is_starting_worker) {
+            await_change(lock);
+            return true;
+        }
+        worker* const spare = start(lock, &why);
+        if (spare) parked_.push_front(*spare);
+        return spare;
+    }
+    /// All but so many parked workers have to leave.
+    void dismiss_parked(lock_type& lock, int kept) noexcept {
+        while (worker* const each = parked_.size() > kept ? parked_.pop_front() : nullptr) {
+            each->is_dismissed = true;
+            ++leaving_;
+            lock.told.push_back(*each);
+        }
+    }
+    bool has_another_unblocked() const noexcept { return workers_ - leaving_ - blocked_ > 1; } // 7
+    bool is_idle() const noexcept {
+        // A worker that holds a slot and does not search is about to: if the next call came now, it would start another.
+        return outstanding() == 0 && slots_.held() <= static_cast<int>(token_.load(relaxed));
+    }
+    void await_change(lock_type& lock) noexcept {
+        lock.tell_all();
+        changed_.wait(lock);
+    }
+    /// (1), whenever the mutex is released.
+    void check() const noexcept {
+        int const accounted = slots_.held() + parked_.size() + blocked_ + resuming_.size() + leaving_;
+        bool const adds_up = growing_ > 0 ? workers_ <= accounted : workers_ == accounted;
+        bool const is_published =
+            slot_free_.load(relaxed) == slots_.has_free() && recall_.load(relaxed) == slots_.are_wanted_back();
+        bool const is_granted = resuming_.size() == 0 || !slots_.has_free();
+        if (!adds_up || !is_published || !is_granted || slots_.held() < 0) std::abort();
+    }
+
+    // The end: see lifetime.
+    void submit_late(job& next) noexcept;
+    bool is_closed() const noexcept { return closed_.load(relaxed); }
+    std::size_t cut_off() const noexcept;
+    void close_at_lull(lock_type& lock) noexcept;
+    void run_here(lock_type& lock, worker& self) noexcept;
 
     queue queue_{};
     // read by submitters and workers, seldom written
-    alignas(64) std::atomic<bool> slot_free_{true}; // held_ < limit_; written under mutex_
-    std::atomic<bool> searching_{false};            // the search token is taken
-    std::atomic<bool> recall_{false};               // workers have to come to park; written under mutex_
+    alignas(64) std::atomic<bool> slot_free_{true}; // slots_.has_free(); written under mutex_
+    atomic_flag_word token_{0};                     // somebody looks around
+    std::atomic<int> coming_{0};                    // workers that were sent, and have not come yet
+    std::atomic<bool> recall_{false};               // slots_.are_wanted_back(); written under mutex_
     std::atomic<bool> staffed_{false};              // there is a worker, or none is needed; written under mutex_
-    std::atomic<int> limit_{static_cast<int>(std::thread::hardware_concurrency())}; // 0: unknown; written under mutex_
+    std::atomic<bool> draining_{false};             // nobody looks around any more; written under mutex_
+    std::atomic<bool> closed_{false};               // jobs run inline; written under mutex_
+    std::atomic<int> retry_{0};                     // so many jobs end before a thread is tried for again; 0: no need
+    std::atomic<worker*> all_{nullptr};             // that ever were, also for use again; written under mutex_
+    slot_counts slots_{static_cast<int>(std::thread::hardware_concurrency())};
     // guarded by mutex_
     alignas(64) std::mutex mutex_{};
-    std::condition_variable unparked_{}; // parked workers sleep here
-    std::condition_variable resumed_{};  // jobs that want their slot again
-    std::condition_variable idle_{};     // wait() and drain(), and workers that are not enrolled yet
-    bool unpark_ = false;                // one parked worker is to wake up, with a slot and the token
-    int parked_ = 0;                     // workers
-    int resuming_ = 0;                   // jobs that want their slot again
-    int resumes_granted_ = 0;            // that have it and do not know yet
-    int held_ = 0;                       // slots
-    int workers_ = 0;                    // in all_
-    int blocked_ = 0;                    // of them: have given their slot away
-    int growing_ = 0;                    // about to be in all_
-    worker* all_ = nullptr;
-    worker* last_gone_ = nullptr;        // has left, and nobody has joined it
-    std::uint64_t finished_by_gone_ = 0; // jobs
+    bell changed_{};              // for wait() and drain(), and who waits for another thread's start of a worker
+    worker_list parked_{};        // workers
+    worker_list resuming_{};      // workers whose jobs want their slot again: who wants it longest has it first
+    worker_list spare_{};         // what was a worker, for use again
+    int workers_ = 0;             // that have been started and have not left
+    int growing_ = 0;             // that are being started
+    int blocked_ = 0;             // whose jobs wait in get(), or have called exit()
+    int leaving_ = 0;             // that have been dismissed
+    worker* last_left_ = nullptr; // nobody has joined it
+    int exits_ = 0;               // jobs that have called exit()
+    int late_ = 64;               // so many jobs may other threads still submit while the pool drains
+    int inline_ = 0;              // jobs that run inline, begun before the pool closed
+    int retry_next_ = 1;          // what retry_ will be
 };
-/// A worker's life: born parked. At its end it joins the one that left before, as the next or the drain joins it.
-inline void pool::work(worker& self) noexcept {
-    bool searching = false; // this worker has the token
-    lock_type lock(mutex_);
-    for (idle_.wait(lock, [&] { return self.enrolled; }); sleep(lock, searching); give_slot_back(lock, parked_)) {
-        lock.unlock();
-        while (job* const next = find(searching)) {
-            run(*next);
-            // release: who counts the job as finished sees all that it did; pairs with finished()
-            self.finished.store(self.finished.load(relaxed) + 1, release);
-        }
-        lock.lock();
-        if (std::exchange(searching, false)) searching_.store(false);
-    }
-    auto at = &all_;
-    while (*at != &self) at = &(*at)->next;
-    *at = self.next; --workers_;
-    finished_by_gone_ += self.finished.load(relaxed); // its own
-    idle_.notify_all();
-    join_last(lock, &self);
-}
 
 // --- engine: lifetime ------------------------------------------------------------------------------------------------
-inline void pool::drain() noexcept {
-    worker* const exiting = this_thread().running ? this_thread().self : nullptr;
-    lock_type lock = in_dll() ? lock_type() : lock_type(mutex_); // a dead thread may hold it
-    if (!lock || queue_.is_closed()) return;
-    queue_.begin_close();
-    if (exiting) give_slot_back(lock, blocked_);
-    // Whoever waits in get() may be waiting for the exiting job, which never ends: nobody can tell.
-    while (growing_ > 0 || !queue_.close(finished() + static_cast<std::uint64_t>(exiting ? blocked_ : 0)))
-        if (!exiting || workers_ > blocked_) idle_.wait(lock);
-        else if (!grow(lock)) balance(lock);
-        else { // nobody else is left, and no thread to be had: what is queued runs here
-            lock.unlock();
-            while (job* const next = queue_.pop(recall_)) { run(*next); exiting->finished.fetch_add(1); }
-            lock.lock();
-            idle_.wait_for(lock, std::chrono::milliseconds(1)); // nobody might wake this thread
-        }
-    staffed_.store(true, relaxed); // who comes now runs inline
-    unparked_.notify_all(); idle_.notify_all(); // all ask for something else now
-    idle_.wait(lock, [this] { return workers_ == blocked_; });
-    join_last(lock, nullptr);
+// While the pool drains everything holds as before, but that workers do not look around, and that threads which are no
+// workers may submit only a few more jobs: else who goes on submitting would keep the process alive. It closes at the
+// first lull, when no job is queued or running; whoever makes the lull closes it, under the mutex. From then on jobs run
+// inline, on the thread that submits them. What has begun to run inline before is waited for as well.
+inline void pool::submit_late(job& next) noexcept {
+    thread_state& me = detail::this_thread();
+    visit("late");
+    lock_type lock(*this);
+    if (!is_closed() && late_ > 0) {
+        --late_;
+        queue_.push(next);
+        return balance(lock);
+    }
+    queue_.count_out();
+    bool const counts = !is_closed() && !me.is_counted_inline;
+    if (counts) ++inline_;
+    if (counts) me.is_counted_inline = true;
+    close_at_lull(lock);
+    lock.unlock();
+    run_inline(next);
+    if (!counts) return;
+    lock.lock();
+    --inline_;
+    me.is_counted_inline = false;
+    changed_.ring();
 }
+/// How many jobs the drain does not wait for, when a job has called exit(): that one, and those that wait in get(), since
+/// it may be for the exiting one. But not those whose future is ready, though they may not know it yet.
+inline std::size_t pool::cut_off() const noexcept {
+    auto count = static_cast<std::size_t>(exits_);
+    if (exits_ > 0)
+        for (worker const* each = all_.load(relaxed); each; each = each->next_of_all)
+            if (each->is_ready && !(asks_without_lock && each->is_ready(each->awaited))) ++count;
+    return count;
+}
+inline void pool::close_at_lull(lock_type& lock) noexcept {
+    bool const is_lull = draining_.load(relaxed) && growing_ == 0 && outstanding() == cut_off();
+    if (!is_lull || is_closed()) return;
+    closed_.store(true, relaxed);
+    staffed_.store(true, relaxed);
+    dismiss_parked(lock, 0);
+    changed_.ring();
+}
+/// Waits until nothing is queued or running, and the workers have ended. If this is exit() in a job, its worker counts as
+/// blocked from here on, and has a last resort: when all others wait in get() and no thread can be had.
+inline void pool::drain() noexcept {
+    if (in_dll()) return;
+    thread_state& me = detail::this_thread();
+    worker* const exiting = me.is_running ? me.self : nullptr;
+    lock_type lock(*this);
+    if (is_closed()) return;
+    draining_.store(true, relaxed);
+    queue_.begin_closing();
+    if (std::exchange(me.is_counted_inline, false)) --inline_; // exit() in a job that runs inline
+    if (exiting) {
+        exiting->is_exiting = true;
+        ++exits_;
+        slots_.give_back();
+        ++blocked_;
+        balance(lock);
+    }
+    auto const is_last = [&] { return exiting && workers_ - leaving_ == blocked_ && growing_ == 0 && may_send(); };
+    for (close_at_lull(lock); !is_closed(); close_at_lull(lock)) {
+        if (!is_last()) {
+            await_change(lock);
+            continue;
+        }
+        balance(lock); // perhaps a thread can be had now
+        if (is_last()) run_here(lock, *exiting);
+    }
+    while (workers_ > blocked_ || inline_ > 0) await_change(lock);
+    worker* const last = std::exchange(last_left_, nullptr);
+    lock.unlock();
+    if (last) last->thread.join();
+}
+/// Runs what is queued on the exiting thread, with a slot. Only as a last resort: its thread-local objects are gone.
+inline void pool::run_here(lock_type& lock, worker& self) noexcept {
+    --blocked_;
+    slots_.take();
+    grant(lock);
+    lock.unlock();
+    while (job* const next = pop_past_gap()) run(self, *next);
+    lock.lock();
+    slots_.give_back();
+    ++blocked_;
+    balance(lock);
+}
+/// In a forked child, where only the forking thread is left, and any lock may be held: a new pool in this place, from
+/// what two atomics say. The jobs are the parent's.
+inline void pool::start_over() noexcept {
+    int const limit = slots_.limit();
+    bool const was_closed = is_closed();
+    pool& fresh = *::new (static_cast<void*>(this)) pool;
+    fresh.slots_.set_limit(limit);
+    lock_type lock(fresh);
+    fresh.draining_.store(was_closed, relaxed);
+    if (was_closed) fresh.queue_.begin_closing();
+    fresh.close_at_lull(lock);
+}
+
+inline pool& the_pool();
 /// Notices the end of a thread. On the main thread that is the end of the program, and it comes before the destructor
 /// of any static object ([basic.start.term]). On a worker with a job on its stack it is exit() in that job. On a worker
 /// it is made first, so destroyed after the thread-local objects of all jobs.
 struct thread_guard {
-    static void make() { static thread_local thread_guard guard; static_cast<void>(guard); }
+    static void make() {
+        static thread_local thread_guard guard;
+        static_cast<void>(guard);
+    }
     ~thread_guard() {
-        thread_state& me = this_thread();
-        if ((me.self && me.running) || on_main_thread()) the_pool().drain();
-        me.ended = true; me.self = nullptr; me.running = false; // the job that called exit() will not go on
-        close_chunk(me);
+        thread_state& me = detail::this_thread();
+        if ((me.self && me.is_running) || on_main_thread()) the_pool().drain();
+        me.has_ended = true;
+        me.self = nullptr;
+        me.is_running = false; // the job that called exit() will not go on
+        chunk_cursor& cursor = detail::this_cursor();
+        detail::close_chunk(cursor);
+        cursor.closes_at_once = true;
     }
 };
-
+/// The forking thread is the child's main thread, in no job that anybody waits for.
+inline void start_over_in_child() {
+    thread_state& me = detail::this_thread();
+    me.self = nullptr;
+    me.is_running = false;
+    me.is_waiting = false;
+    me.is_starting_worker = false;
+    me.is_counted_inline = false;
+    the_pool().start_over();
+    thread_guard::make();
+}
 /// The pool, made at first use and never destroyed, as it has to outlive every static object and every thread.
 inline pool& the_pool() {
     alignas(pool) static unsigned char storage[sizeof(pool)];
     static pool* const made = [] {
         pool* const first = ::new (static_cast<void*>(storage)) pool;
-        at_fork([] { the_pool().mutex().lock(); }, [] { the_pool().mutex().unlock(); },
-                [] { // the forking thread is the child's main thread, in no job that anybody waits for
-                    the_pool().start_over();
-                    this_thread().self = nullptr; this_thread().running = this_thread().waiting = false;
-                    thread_guard::make();
-                });
-        std::atexit([] { the_pool().drain(); }); // for an exit() on another thread
-        first_at_exit = [] { thread_guard const ends_here{}; };
+        after_fork_in_child(&start_over_in_child); // no lock is held around fork(): others' handlers may use the pool
+        std::atexit([] { the_pool().drain(); });   // for an exit() on another thread than main and workers
         return first;
     }();
     return *made;
 }
 /// Guards the main thread from before `main`: it is the one that runs static initialisers.
-inline bool const guarded = (thread_guard::make(), the_pool(), on_main_thread());
+inline bool const guarded = [] {
+    thread_guard::make();
+    the_pool();
+    return on_main_thread();
+}();
 inline void run_worker(worker* self) noexcept {
     thread_guard::make();
-    this_thread().self = self; name_this_thread();
+    thread_state& me = detail::this_thread();
+    me.self = self;
+    name_this_thread();
     the_pool().work(*self);
-    this_thread().self = nullptr; this_thread().ended = true; // the drain waits for this thread: wait() must not
+    me.self = nullptr;
+    me.has_ended = true; // the drain waits for this thread: wait() must not
 }
-/// Looks for some ten microseconds, as most waits are shorter than sleeping costs; then, in a job, waits without slot.
-template<class Awaited> void wait_attentively(Awaited& awaited) {
-    thread_state const& me = this_thread();
-    if (me.waiting) return; // called by the wait() below
-    bool const in_job = me.self && me.running;
-    int const most = in_job && the_pool().limit() == 1 ? 1 : 40; // with one slot nobody else can be at it
-    for (int looks = 0; looks < most; ++looks) {
-        if (awaited.wait_for(std::chrono::seconds(0)) != std::future_status::timeout) return; // or deferred
-        for (int pauses = 0; pauses < 4; ++pauses) relax();
-        if (looks > 16) std::this_thread::yield(); // the job may be waiting for this processor
-    }
-    if (!in_job) return;
+/// Looks while that pays; then, in a job, waits without the slot. Outside of one, the caller sleeps as it always does.
+template<class Awaited> void look_then_wait(Awaited& awaited) {
+    using namespace std::chrono_literals;
+    thread_state& me = detail::this_thread();
+    if (me.is_waiting) return; // called by the wait() below
+    auto const is_ready = [](void* future) {
+        return static_cast<Awaited*>(future)->wait_for(0s) != std::future_status::timeout; // but ready, or deferred
+    };
+    void* const future = const_cast<std::remove_const_t<Awaited>*>(std::addressof(awaited));
+    bool const is_in_job = me.self && me.is_running;
+    bool const may_look = !is_in_job || the_pool().limit() > 1; // with one slot nobody else can be at it
+    auto const found = [&] { return is_ready(future); };
+    if (found() || (may_look && me.looks.look(found))) return;
+    if (!is_in_job) return;
     struct without_slot {
-        without_slot() { the_pool().block(); this_thread().waiting = true; }
-        ~without_slot() { this_thread().waiting = false; the_pool().unblock(); }
-    } const meanwhile;
+        without_slot(bool (*ready)(void*), void* awaits) {
+            the_pool().block(ready, awaits);
+            detail::this_thread().is_waiting = true;
+        }
+        ~without_slot() {
+            detail::this_thread().is_waiting = false;
+            the_pool().unblock();
+        }
+    } const meanwhile(is_ready, future);
     awaited.wait();
 }
 inline limit_variable::operator int() const noexcept { return the_pool().limit(); }
-template<class Integer> limit_variable& limit_variable::operator=(Integer slots) {
-    static_assert(std::is_integral_v<Integer>, "background: n takes an integer");
-    auto const value = static_cast<long long>(+slots); // std::to_string takes no 128 bits
-    if (slots < Integer{1}) throw std::invalid_argument("background::n is at least 1, not " + std::to_string(value));
-    using wide = std::common_type_t<Integer, std::uintmax_t>;
-    the_pool().set_limit(static_cast<wide>(slots) < INT_MAX ? static_cast<int>(slots) : INT_MAX); return *this;
+template<class Integer> limit_variable& limit_variable::operator=(Integer value) {
+    static_assert(std::is_integral_v<Integer> || (std::is_enum_v<Integer> && std::is_convertible_v<Integer, long long>),
+                  "background: n takes an integer");
+    auto const wanted = +value; // as an integer that is no enumeration, and an int at least
+    using wide = decltype(wanted);
+    if (wanted < wide{1}) {
+        auto const named = static_cast<long long>(wanted); // std::to_string takes no 128 bits
+        throw std::invalid_argument("background::n is at least 1, not " + (static_cast<wide>(named) == wanted
+                                                                               ? std::to_string(named)
+                                                                               : "what is out of long long's range"));
+    }
+    the_pool().set_limit(wanted < wide{INT_MAX} ? static_cast<int>(wanted) : INT_MAX);
+    return *this;
 }
-} // namespace background::detail
+} // namespace detail
 
 // --- what joins the interface and the engine -------------------------------------------------------------------------
-namespace background {
 template<class F, class... Args> detail::future_of<F, Args...> run(F&& callable, Args&&... args) {
-    static_assert(std::is_constructible_v<std::decay_t<F>, F>,
+    using callable_type = std::decay_t<F>;
+    static_assert(detail::can_be_called<callable_type>(),
+                  "background: the first argument of run() is no callable: run(f, x) runs f(x) in the background");
+    static_assert(std::is_constructible_v<callable_type, F>,
                   "background: the callable is move-only and the call would copy it: move it, or std::move(task)(...)");
     static_assert((std::is_constructible_v<std::decay_t<Args>, Args> && ...),
                   "background: an argument cannot be copied: move it, or pass a reference with std::ref");
-    using R = typename detail::result_of_job<std::decay_t<F>, std::decay_t<Args>...>::type;
+    using R = typename detail::result_of_job<callable_type, std::decay_t<Args>...>::type;
+    using call = detail::call<R, callable_type, std::decay_t<Args>...>;
     detail::thread_guard::make();
-    using job = detail::call<R, std::decay_t<F>, std::decay_t<Args>...>;
-    job& next = *new job(std::forward<F>(callable), std::forward<Args>(args)...);
-    if (auto failure = detail::the_pool().staff()) { next.discard(); std::rethrow_exception(std::move(failure)); }
+    call& next = *new call(std::forward<F>(callable), std::forward<Args>(args)...);
+    if (auto failure = detail::the_pool().staff()) {
+        next.discard();
+        std::rethrow_exception(std::move(failure));
+    }
     auto future = next.get_future();
     detail::the_pool().submit(next);
     return future;
 }
 inline void wait() {
-    if (detail::this_thread().running)
+    if (detail::this_thread().is_running)
         throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
                                 "background::wait() inside a task");
     detail::the_pool().wait();
@@ -785,16 +1472,18 @@ inline void wait() {
 template<class Future> decltype(auto) get(Future&& future) {
     static_assert(std::is_class_v<std::decay_t<Future>>, "background: get() takes a std::future or std::shared_future");
     if (!future.valid()) throw std::future_error(std::future_errc::no_state);
-    detail::wait_attentively(future);
+    detail::look_then_wait(future);
     return future.get();
 }
-inline std::uint64_t pending() noexcept { return detail::the_pool().pending(); }
+inline std::uint64_t pending() noexcept { return detail::the_pool().outstanding(); }
 template<class F> void callback(F&& callback) {
     using stored = std::decay_t<F>;
     static_assert(std::is_invocable_v<stored&, std::exception_ptr>, "background: a callback takes std::exception_ptr");
-    detail::add_callback<stored>(std::forward<F>(callback));
+    detail::add_callback(*new detail::registered_callback<stored>(std::forward<F>(callback)));
 }
+} // namespace v1_1_0
 } // namespace background
 #if defined(_MSC_VER)
 #pragma warning(pop)
 #endif
+#endif // of C++17 with exceptions

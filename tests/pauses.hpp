@@ -1,27 +1,28 @@
-// Where the paused copy of the header waits: see CMakeLists.txt for the places.
+// Stops a thread at a place of the header, for units that define BACKGROUND_TESTING.
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <atomic>
-#include <thread>
+#include <background.hpp>
 
-namespace background::detail {
-bool pause_at(int place); // false, so that it may stand in a condition
-}
+#include <atomic>
+#include <string>
+#include <thread>
 
 namespace pauses {
 
-inline std::atomic<int> next_at{0}; // the place where the next thread pauses, once
+inline std::atomic<const char*> next_at{nullptr}; // the place where the next thread pauses, once
 inline std::atomic<bool> reached{false};
 inline std::atomic<bool> released{false};
 
-} // namespace pauses
-
-inline bool background::detail::pause_at(int place) {
-    if (!pauses::next_at.compare_exchange_strong(place, 0)) return false;
-    pauses::reached = true;
-    while (!pauses::released) std::this_thread::yield();
-    pauses::reached = false;
-    pauses::released = false;
-    return false;
+inline void pause(const char* place) {
+    const char* wanted = next_at;
+    if (wanted == nullptr || std::string(wanted) != place) return;
+    if (!next_at.compare_exchange_strong(wanted, nullptr)) return;
+    reached = true;
+    while (!released) std::this_thread::yield();
+    reached = false;
+    released = false;
 }
+inline const bool installed = (background::detail::visitor = &pause, true);
+
+} // namespace pauses

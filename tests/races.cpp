@@ -1,10 +1,8 @@
-// What must not happen in windows of a few instructions: a copy of the header pauses in them.
+// What must not happen in windows of a few instructions: threads are stopped in them.
 // SPDX-License-Identifier: MIT
 #include "catch.hpp"
 #include "pauses.hpp"
 #include "support.hpp"
-
-#include <background.hpp>
 
 using support::await;
 using support::latch;
@@ -23,7 +21,7 @@ TEST_CASE("A worker that has not seen n fall takes no job that was submitted aft
         other_may_end.wait();
     });
     running.wait();
-    pauses::next_at = 1;
+    pauses::next_at = "pop";
     other_may_end.count_down();
     await([] { return pauses::reached.load(); }); // the other worker is about to pop
     background::n = 1;
@@ -54,7 +52,7 @@ TEST_CASE("With n == 1 a job sees what the job before it did, also when n has ju
     });
     running.wait();
     const support::thread_state before = support::await_sleep(id);
-    pauses::next_at = 1;
+    pauses::next_at = "pop";
     other_may_end.count_down();
     await([] { return pauses::reached.load(); }); // the other worker has seen no recall and is about to pop
     background::n = 1;
@@ -75,7 +73,7 @@ TEST_CASE("No worker is started for a job that another has taken meanwhile") {
     });
     running.wait();
     const int before = support::thread_count();
-    pauses::next_at = 4;
+    pauses::next_at = "send";
     std::atomic<long> id{0};
     std::thread submitter([&] {
         id = support::kernel_id();
