@@ -190,6 +190,66 @@ TEST_CASE("exit() in a task tries again to start a thread for the other jobs") {
     CHECK(run("exits_alone", "fails_once") == exited(7, "1000 jobs finished on another thread\n"));
 }
 
+TEST_CASE("exit() in a task whose other jobs have no threads lets no more than n run at the same time") {
+    CHECK(run("exits_alone", "fails_while_resuming") == exited(7, "one at a time\n"));
+}
+
+TEST_CASE("exit() in a task cuts off no job that waits for what is there already") {
+    const int n = GENERATE(1, 2, 3, 4);
+#ifdef __GLIBCXX__
+    const auto words = GENERATE(as<std::string>{}, " other", " itself", " job", " job plainly");
+#else
+    const auto words = GENERATE(as<std::string>{}, " other", " itself", " job");
+#endif
+    for (int round = 0; round < 25; ++round) {
+        REQUIRE(run("exits_ready", std::to_string(n) + words) == exited(7, "they finished first\n"));
+    }
+}
+
+TEST_CASE("jobs that other threads submit while the pool drains finish before static objects die") {
+    const auto words =
+        GENERATE(as<std::string>{}, "1 threads", "4 threads", "1 of_jobs", "4 of_jobs", "1 beyond", "4 beyond",
+                 "1 inline_last", "4 inline_last", "1 job_gets_late_job", "4 job_gets_late_job");
+    CHECK(run("drains", words) == exited(7, "all finished first\n"));
+}
+
+TEST_CASE("jobs that another thread submits while the pool drains run in order and one at a time with n == 1") {
+    for (int round = 0; round < 5; ++round) {
+        REQUIRE(run("drains", "1 in_order") == exited(7, "all finished first\n"));
+    }
+}
+
+TEST_CASE("a job that waits for a thread which submits while the pool drains does not hang") {
+    const auto words = GENERATE(as<std::string>{}, "1 job_awaits_thread", "4 job_awaits_thread", "1 job_awaits_mutex",
+                                "4 job_awaits_mutex");
+    CHECK(run("drains", words) == exited(7, "all finished first\n"));
+}
+
+TEST_CASE("threads that never stop submitting cannot keep the process from ending") {
+    const auto words = GENERATE(as<std::string>{}, "1 gets", "4 gets", "1 drops", "4 drops");
+    CHECK(run("floods", words) == exited(7, "it ends\n"));
+}
+
+#if defined(__GLIBC__) && !__GLIBC_PREREQ(2, 41) // from there on a second exit() waits for the first one's end
+TEST_CASE("exit() in a job that runs inline while the pool drains does not hang") {
+    const auto words = GENERATE(as<std::string>{}, "1 exits_inline", "4 exits_inline");
+    const child::outcome ended = run("drains", words);
+    INFO(ended);
+    CHECK(ended.code == 7);
+}
+#endif
+
+TEST_CASE("exit() in a signal handler that interrupted the main thread drains and ends") {
+    const auto n = GENERATE(as<std::string>{}, "1 ", "4 ");
+    const auto where = GENERATE(as<std::string>{}, "wait", "get", "shared_get", "plain_get", "plain_wait", "join");
+    CHECK(run("interrupted", n + where) == exited(130, "100 jobs finished\n"));
+}
+
+TEST_CASE("exit() in a signal handler drains and ends while other threads are in wait() and get(), too") {
+    const auto words = GENERATE(as<std::string>{}, "1 wait too", "4 wait too", "1 get too", "4 get too", "4 join too");
+    CHECK(run("interrupted", words) == exited(130, "100 jobs finished\n"));
+}
+
 TEST_CASE("workers carry the name background and the signal mask of who submitted") {
     const auto words = GENERATE(as<std::string>{}, "unblocked", "blocked");
     CHECK(run("inherits", words) == exited(7));

@@ -134,6 +134,29 @@ TEST_CASE("Jobs that are blocked for want of a worker start as soon as a thread 
     background::wait();
 }
 
+TEST_CASE("After a passing failure to start a thread a queued job gets its worker at the next job's end") {
+    if (ran_in_a_process_of_its_own()) return; // no third worker is parked
+    background::n = 3;
+    latch two_run{2}, first, second, waited_for;
+    for (latch* const end : {&first, &second}) {
+        background::run([&two_run, end] {
+            two_run.count_down();
+            end->wait();
+        });
+    }
+    two_run.wait();
+    fail_threads(1);
+    auto waits = background::run([&waited_for] { waited_for.wait(); });
+    background::run([&waited_for] { waited_for.count_down(); });
+    await([] { return thread_starts > 0; });
+    give_way();
+    allow_threads();
+    second.count_down(); // its worker takes the job that waits for the last one, which needs a third worker
+    waits.get();
+    first.count_down();
+    background::wait();
+}
+
 TEST_CASE("Any single thread that cannot be started does no harm") {
     for (int failing = 1; failing < 6; ++failing) { // no round starts many more than five
         background::n = 1;

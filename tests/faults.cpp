@@ -78,3 +78,28 @@ TEST_CASE("A process that is stopped and continued under load goes on and ends a
 }
 
 TEST_CASE("A clock that is set to and fro matters to nobody who waits") { CHECK(run("clock") == exited(7)); }
+
+TEST_CASE("Neither operator new nor operator delete is called under a lock of the library") {
+    const auto words = GENERATE(as<std::string>{}, "refused", "blocked", "not_needed", "dropped");
+    CHECK(run("asks_pending", words) == exited(7));
+}
+
+TEST_CASE("Many first submissions at once start no more workers than there are slots") {
+    const auto words = GENERATE(as<std::string>{}, "1 submit", "3 submit", "8 submit");
+    for (int round = 0; round < 10; ++round) REQUIRE(run("stampede", words) == exited(7));
+}
+
+TEST_CASE("Jobs that block at once start no more workers than are needed in their place") {
+    const auto words = GENERATE(as<std::string>{}, "1 block", "3 block", "8 block", "64 block");
+    for (int round = 0; round < 10; ++round) REQUIRE(run("stampede", words) == exited(7));
+}
+
+#if !SUPPORT_THREAD_SANITIZER && !SUPPORT_ADDRESS_SANITIZER // they have locks of their own that know of no priorities
+TEST_CASE("Threads of different priorities cannot lock each other out") {
+    const child::outcome ended = run("priorities");
+    if (ended.code == 0 && ended.output.compare(0, 9, "skipped: ") == 0)
+        WARN(ended.output);
+    else
+        CHECK(ended == exited(7));
+}
+#endif

@@ -1,6 +1,7 @@
 // What fork() leaves: a child with a fresh pool that works and ends, and a parent that notices nothing.
 // SPDX-License-Identifier: MIT
 #include "catch.hpp"
+#include "child.hpp"
 #include "pool.hpp"
 #include "support.hpp"
 
@@ -487,4 +488,10 @@ TEST_CASE("a thousand forks amid heavy submission leave the parent untouched, an
     for (std::size_t job = 0; job < jobs; ++job) once += ran->runs[job] == 1;
     CHECK(once == jobs);
     CHECK(background::pending() == 0);
+}
+
+TEST_CASE("other libraries' fork handlers, older and younger, may lock and submit and wait") {
+    const auto words =
+        GENERATE(as<std::string>{}, "1 locks", "4 locks", "1 submits", "4 submits", "1 waits", "4 waits");
+    CHECK(child::run("fork_handlers", words) == child::exited(7));
 }

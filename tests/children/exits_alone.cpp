@@ -3,6 +3,8 @@
 #include "../failing_threads.hpp"
 #include "frame.hpp"
 
+#include "../support.hpp"
+
 #include <background.hpp>
 
 #include <climits>
@@ -26,11 +28,63 @@ struct witness {
     }
 };
 
+// With n == 1 one job resumes and others are queued when the third exits: whoever runs them, one runs at a time.
+[[noreturn]] void while_resuming() {
+    static support::gauge room;
+    static const struct alone {
+        ~alone() {
+            frame::demand(room.most() == 1, "with n == 1 one job runs at a time");
+            frame::demand(finished == others, "the queued jobs finish before static objects die");
+            frame::demand(background::pending() <= 3, "no job is counted twice"); // some may wait, one exits
+            frame::say("one at a time");
+        }
+    } last;
+    static const auto visit = [] {
+        room.enter();
+        support::give_way(100);
+        room.leave();
+    };
+    static std::promise<void> promise;
+    frame::gate submitted;
+    background::run([&submitted] { submitted.pass(); });
+    background::run([] {
+        background::get(promise.get_future());
+        visit();
+    });
+    background::run([] {
+        support::fail_threads(1);
+        std::exit(7);
+    });
+    background::run([] {
+        promise.set_value();
+        visit();
+        ++finished;
+    });
+    for (int i = 1; i < others; ++i) {
+        background::run([i] {
+            if (i % 50 == 0) {
+                auto inner = background::run(visit);
+                try {
+                    background::get(inner);
+                } catch (const std::system_error&) {
+                    ++refused;
+                }
+            }
+            if (i % 10 == 0) visit();
+            ++finished;
+        });
+    }
+    submitted.open();
+    background::wait();
+    std::_Exit(1);
+}
+
 } // namespace
 
-// exits_alone fails|fails_once|fails_and_gets
+// exits_alone fails|fails_once|fails_and_gets|fails_while_resuming
 int main(int, char** words) {
     background::n = 1;
+    if (words[1] == std::string("fails_while_resuming")) while_resuming();
     background::run([] {}).get();
     static const witness last;
     static std::thread::id exiting;
