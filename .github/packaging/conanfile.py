@@ -4,15 +4,21 @@ import os
 import re
 
 from conan import ConanFile
+from conan.tools.build import check_min_cppstd
 from conan.tools.files import copy, load
 
+required_conan_version = ">=2.0"
 
-class Background(ConanFile):
+
+class BackgroundConan(ConanFile):
     name = "background"
     description = "Run functions in the background: tasks and futures, in one header"
     license = "MIT"
+    homepage = "https://example.org/background"
+    url = homepage
+    topics = ("thread-pool", "tasks", "futures", "concurrency", "header-only")
     package_type = "header-library"
-    settings = "os", "compiler"
+    settings = "os", "arch", "compiler", "build_type"
     no_copy_source = True
 
     @property
@@ -27,6 +33,9 @@ class Background(ConanFile):
         copy(self, "LICENSE", self._root, self.export_sources_folder)
         copy(self, "include/background.hpp", self._root, self.export_sources_folder)
 
+    def validate(self):
+        check_min_cppstd(self, 17)
+
     def package(self):
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
         copy(self, "*.hpp", os.path.join(self.source_folder, "include"), os.path.join(self.package_folder, "include"))
@@ -37,5 +46,7 @@ class Background(ConanFile):
     def package_info(self):
         self.cpp_info.bindirs = []
         self.cpp_info.libdirs = []
-        if self.settings.get_safe("os") in ("Linux", "FreeBSD"):
+        if self.settings.os in ("Linux", "FreeBSD"):
             self.cpp_info.system_libs = ["pthread"]
+        if self.settings.arch == "riscv64":
+            self.cpp_info.system_libs.append("atomic")
