@@ -1,0 +1,45 @@
+# Builds and runs the README's recipes: those of the standard library, and those of other libraries where these are found.
+# SPDX-License-Identifier: MIT
+
+background_test(recipes recipes/recipes.cpp)
+
+# recipe(<name> <what the test says> <library>...): builds recipes/<name>.cpp, which must end with 0.
+function(recipe name says)
+    add_executable(recipe_${name} recipes/${name}.cpp)
+    target_link_libraries(recipe_${name} PRIVATE background::background ${ARGN})
+    add_test(NAME "recipes: ${says}" COMMAND recipe_${name})
+    set_tests_properties("recipes: ${says}" PROPERTIES ${BACKGROUND_PROPERTIES})
+endfunction()
+
+# A foreign processor's libraries are not these, and libraries without instrumentation mislead the sanitizers.
+if(CMAKE_CROSSCOMPILING OR BACKGROUND_SANITIZE OR CMAKE_CXX_FLAGS MATCHES "-stdlib=libc\\+\\+")
+    return()
+endif()
+
+find_package(Qt6 QUIET COMPONENTS Core)
+if(NOT Qt6_FOUND)
+    find_package(Qt5 QUIET COMPONENTS Core)
+endif()
+if(Qt6_FOUND OR Qt5_FOUND)
+    recipe(qt "results come back to Qt's event loop" Qt::Core)
+else()
+    message(STATUS "Qt is not there (qtbase5-dev): its recipe is left out")
+endif()
+
+find_package(PkgConfig QUIET)
+if(PKG_CONFIG_FOUND)
+    pkg_check_modules(BACKGROUND_GLIB QUIET IMPORTED_TARGET glib-2.0)
+endif()
+if(BACKGROUND_GLIB_FOUND)
+    recipe(glib "results come back to GLib's main loop" PkgConfig::BACKGROUND_GLIB)
+else()
+    message(STATUS "GLib is not there (libglib2.0-dev): its recipe is left out")
+endif()
+
+find_path(BACKGROUND_BOOST_ASIO boost/asio.hpp)
+if(BACKGROUND_BOOST_ASIO)
+    recipe(asio "results come back to Asio's loop")
+    target_include_directories(recipe_asio SYSTEM PRIVATE "${BACKGROUND_BOOST_ASIO}")
+else()
+    message(STATUS "Boost.Asio is not there (libboost-dev): its recipe is left out")
+endif()

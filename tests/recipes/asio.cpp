@@ -1,0 +1,29 @@
+// A recipe of the README: results that come back to the loop of Asio, that of Boost or, with ASIO_STANDALONE, the other.
+// SPDX-License-Identifier: MIT
+#include <background.hpp>
+
+#ifdef ASIO_STANDALONE
+#include <asio.hpp>
+#else
+#include <boost/asio.hpp>
+namespace asio = boost::asio;
+#endif
+
+#include <thread>
+
+int main() {
+    const std::thread::id main_thread = std::this_thread::get_id();
+    int shown = 0;
+    const auto compute = [main_thread] { return std::this_thread::get_id() == main_thread ? 0 : 42; };
+    const auto show = [&](int answer) { shown = std::this_thread::get_id() == main_thread ? answer : 0; };
+
+    asio::io_context loop;
+    background::run([&loop, compute, show, busy = asio::make_work_guard(loop)] {
+        const int answer = compute();                       // on a worker
+        asio::post(loop, [show, answer] { show(answer); }); // on the thread that runs the loop
+    });
+    loop.run();         // returns when no guard and no handler is left
+    background::wait(); // no job may outlive the loop
+
+    return shown == 42 ? 0 : 1;
+}
