@@ -7,25 +7,27 @@
 # The rule, for every block fenced by ```cpp:
 # - With `int main(` in it, it is a program: it must compile without a warning and end with 0. Where a block fenced by
 #   ```text follows directly, the program must print just that; if `<!-- in any order -->` stands between, the same lines.
-# - Any other block is the body of a function; one that begins with `namespace`, `template`, `class`, `struct` or the name
-#   of a type at the end of a declared function's first line stands outside of one. All these blocks, each in a namespace
-#   of its own, are one program that runs them in turn.
-# - An HTML comment directly before the block that begins with a line `<!-- cpp` and ends with a line `-->` is compiled
-#   in front of it: what the page does not show. #include lines go to the top.
-# - After a comment `<!-- from FILE -->` the block must stand in that file of the repository: a program as the whole of
-#   it, any other as lines that follow each other, however far to the right. Others compile and run the file.
+# - Any other block is the body of a function; one that begins with `namespace`, `template`, `class`, `struct` or the head
+#   of a function stands outside of one. All these, each in a namespace of its own, are a program that runs them in turn.
+# - A comment `<!-- cpp CODE -->` directly before the block is compiled in front of it: what the page does not show.
+#   #include lines go to the top; what else the page leaves out, for want of space, is in `headers` below.
+# - After a comment `<!-- from FILE... -->` the block must stand in these files of the repository, which other tests
+#   compile and run: a program as the whole file, else each paragraph as lines that follow each other, however far to the
+#   right.
 # "Directly" means: with nothing but empty lines between.
 set -eu
 page=$1 include=$2 scratch=$3
 shift 3
 root=$(dirname "$page")
+headers=$(printf '#include <%s>\n' background.hpp chrono condition_variable cstdio functional future iostream memory \
+    mutex queue string thread vector)
 
 rm -rf "$scratch"
 mkdir -p "$scratch"
 
 # N is the line where a block begins. Writes N.cpp and N.text for a program; N.part and N.from for a block that is taken
 # from a file; blocks.includes and blocks.bodies for all the others.
-awk -v scratch="$scratch" '
+awk -v scratch="$scratch" -v headers="$headers" '
     function write(text, file, from,    lines, count, line) { # without #include lines, which keep their place
         count = split(text, lines, "\n")
         if (from) print "#line " from " \"README.md\"" > file
@@ -44,16 +46,15 @@ awk -v scratch="$scratch" '
         }
         if (main) {
             file = scratch "/" start ".cpp"
-            includes(hidden body, file)
-            write(hidden, file)
+            includes(body, file)
+            if (hidden) printf "%s\n%s", headers, hidden > file
             write(body, file, start + 1)
             close(file)
         } else if (!from) {
-            outside = body ~ /^(namespace|template|class|struct) /
+            outside = body ~ /^(namespace|template|class|struct) / || body ~ /^[a-z_:<>]+ [a-z_]+\([^\n]*\) \{\n/
             file = scratch "/blocks.bodies"
-            includes(hidden body, scratch "/blocks.includes")
-            print "namespace block_" start " {" > file
-            write(hidden, file)
+            includes(body, scratch "/blocks.includes")
+            printf "namespace block_%d {\n%s", start, hidden > file
             print outside ? "" : "void block() {" > file
             write(body, file, start + 1)
             print (outside ? "void block() {}" : "}") "\n}" > file
@@ -67,15 +68,13 @@ awk -v scratch="$scratch" '
     state == "text"              { print > file; next }
     state == "other" && /^```/   { state = ""; next }
     state == "other"             { next }
-    state == "hidden" && /^-->/  { state = ""; next }
-    state == "hidden"            { hidden = hidden $0 "\n"; next }
     /^[ \t]*$/                   { next }
     /^```cpp$/                   { state = "cpp"; body = ""; start = NR; next }
     /^```text$/ && program       { state = "text"; file = scratch "/" program ".text"; printf "" > file; next }
     /^<!-- in any order -->$/    { printf "" > (scratch "/" program ".any_order"); next }
     /^```/                       { state = "other"; program = 0; hidden = from = ""; next }
-    /^<!-- cpp$/                 { state = "hidden"; hidden = from = ""; program = 0; next }
-    /^<!-- from [^ ]* -->$/      { from = $3; hidden = ""; program = 0; next }
+    /^<!-- cpp .* -->$/          { hidden = substr($0, 10, length - 13) "\n"; from = ""; program = 0; next }
+    /^<!-- from .* -->$/         { from = substr($0, 11, length - 14); hidden = ""; program = 0; next }
                                  { program = 0; hidden = from = "" }
     END {
         if (state != "") { print "the page ends within a block"; exit 1 }
@@ -90,52 +89,56 @@ fail() {
 }
 
 for names in "$scratch"/*.from; do
+    [ -e "$names" ] || continue
     line=$(basename "$names" .from)
-    file=$(cat "$names")
+    files=$(cat "$names")
     if [ -e "$scratch/$line.whole" ]; then
-        diff "$scratch/$line.whole" "$root/$file" || fail "$line" "this is not $file"
-    else
-        sed 's/^ *//' "$scratch/$line.part" >"$scratch/$line.left"
-        sed 's/^ *//' "$root/$file" | awk -v part="$scratch/$line.left" '
-            { file = file "\n" $0 }
-            END {
-                while ((getline text < part) > 0) wanted = wanted "\n" text
-                exit !(wanted != "" && index(file "\n", wanted "\n"))
-            }' || fail "$line" "this does not stand in $file"
+        diff "$scratch/$line.whole" "$root/$files" || fail "$line" "this is not $files"
+        continue
     fi
+    # shellcheck disable=SC2086
+    (cd "$root" && awk '
+        { sub(/^ */, "") }
+        NR == FNR { if ($0) part[count + 0] = part[count + 0] "\n" $0; else ++count; next }
+                  { whole = whole "\n" $0 }
+        END {
+            for (i = 0; i <= count; ++i)
+                if (!index(whole "\n", part[i] "\n")) { print part[i]; lost = 1 }
+            exit lost
+        }' "$scratch/$line.part" $files) || fail "$line" "this does not stand in $files"
 done
 
+programs=0
 for file in "$scratch"/*.cpp; do
     line=$(basename "$file" .cpp)
     output=$scratch/$line.output text=$scratch/$line.text
+    programs=$((programs + 1))
     if ! "$@" -std=c++17 -Wall -Wextra -Werror -pthread "-I$include" -o "$scratch/$line" "$file"; then
         fail "$line" "the program does not compile"
-    elif ! "$scratch/$line" >"$output"; then
-        fail "$line" "the program fails"
-    elif [ -e "$scratch/$line.any_order" ] && sort -o "$output" "$output" && sort -o "$text" "$text" && false; then
-        :
-    elif [ -e "$text" ] && ! diff "$text" "$output"; then
-        fail "$line" "the program prints something else"
+        continue
     fi
+    "$scratch/$line" >"$output" || fail "$line" "the program fails"
+    [ -e "$text" ] || continue
+    if [ -e "$scratch/$line.any_order" ]; then
+        sort -o "$output" "$output"
+        sort -o "$text" "$text"
+    fi
+    diff "$text" "$output" || fail "$line" "the program prints something else"
 done
 
-all=$scratch/blocks.all.cpp
 {
-    echo '#include <background.hpp>'
-    sort -u "$scratch/blocks.includes"
-    for header in chrono cstdio iostream string thread vector; do echo "#include <$header>"; done
+    echo "$headers"
+    if [ -e "$scratch/blocks.includes" ]; then cat "$scratch/blocks.includes"; fi
     cat "$scratch/blocks.bodies"
-} >"$all"
-if ! "$@" -std=c++17 -pthread "-I$include" -o "$scratch/blocks" "$all"; then
+} >"$scratch/blocks.cpp"
+if ! "$@" -std=c++17 -pthread "-I$include" -o "$scratch/blocks" "$scratch/blocks.cpp"; then
     fail 1 "a block does not compile"
 elif ! "$scratch/blocks" >"$scratch/blocks.output" 2>&1 </dev/null; then
-    tail -n 5 "$scratch/blocks.output"
+    tail -n 5 "$scratch/blocks.output" # the last line that names the page says where
     fail 1 "a block fails"
 fi
 
-ls "$scratch" | awk -v failures="$failures" '
-    /\.from$/            { ++taken }
-    /^[0-9]*\.cpp$/      { ++programs }
-    END { print programs + 0 " programs, " taken + 0 " blocks taken from files, " failures " failures" }'
-grep -c '^namespace block_' "$scratch/blocks.bodies"
-[ "$failures" -eq 0 ] && ls "$scratch"/*.cpp "$scratch"/*.from >/dev/null
+blocks=$(grep -c '^namespace block_' "$scratch/blocks.bodies") || :
+taken=$(find "$scratch" -name '*.from' | wc -l)
+echo "$programs programs, $blocks other blocks, $taken of the page's blocks taken from files, $failures failures"
+[ "$failures" -eq 0 ] && [ "$programs" -gt 0 ] && [ "$blocks" -gt 0 ]

@@ -18,12 +18,13 @@ int main() {
     const auto show = [&](int answer) { shown = std::this_thread::get_id() == main_thread ? answer : 0; };
 
     asio::io_context loop;
-    background::run([&loop, compute, show, busy = asio::make_work_guard(loop)] {
-        const int answer = compute();                       // on a worker
-        asio::post(loop, [show, answer] { show(answer); }); // on the thread that runs the loop
-    });
-    loop.run();         // returns when no guard and no handler is left
-    background::wait(); // no job may outlive the loop
 
+    // Asio: loop.run() does not return while there is a guard.
+    background::run([&loop, compute, show, guard = asio::make_work_guard(loop)] {
+        asio::post(loop, [show, answer = compute()] { show(answer); });
+    });
+
+    loop.run();
+    background::wait();
     return shown == 42 ? 0 : 1;
 }

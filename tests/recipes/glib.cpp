@@ -25,14 +25,12 @@ gboolean show_answer(gpointer given) { // on the thread of the main loop
     return G_SOURCE_REMOVE;
 }
 
-void ask() {
-    background::run([] { g_idle_add(show_answer, new int{compute()}); }); // on a worker
-}
-
 } // namespace
 
 int main() {
-    ask();
+    // GLib: show_answer deletes the int and returns G_SOURCE_REMOVE.
+    background::run([] { g_idle_add(show_answer, new int{compute()}); });
+
     g_main_loop_run(loop);
     background::wait();
     g_main_loop_unref(loop);
