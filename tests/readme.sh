@@ -6,14 +6,15 @@
 #
 # The rule, for every block fenced by ```cpp:
 # - With `int main(` in it, it is a program: it must compile without a warning and end with 0. Where a block fenced by
-#   ```text follows directly, the program must print just that; if `<!-- in any order -->` stands between, the same lines.
-# - Any other block is the body of a function; one that begins with `namespace`, `template`, `class`, `struct` or the head
-#   of a function stands outside of one. All these, each in a namespace of its own, are a program that runs them in turn.
+#   ```text follows directly, the program must print just that; after `<!-- in any order -->`, the same lines.
+# - Any other block is the body of a function; one that begins with `namespace`, `template`, `class`, `struct` or the
+#   head of a function stands outside of one. All these, each in a namespace of its own, are one program, which runs
+#   them in turn.
 # - A comment `<!-- cpp CODE -->` directly before the block is compiled in front of it: what the page does not show.
 #   #include lines go to the top; what else the page leaves out, for want of space, is in `headers` below.
 # - After a comment `<!-- from FILE... -->` the block must stand in these files of the repository, which other tests
-#   compile and run: a program as the whole file, else each paragraph as lines that follow each other, however far to the
-#   right.
+#   compile and run: a program as the whole file, else each paragraph as lines that follow each other, however far to
+#   the right.
 # "Directly" means: with nothing but empty lines between.
 set -eu
 page=$1 include=$2 scratch=$3
@@ -21,16 +22,18 @@ shift 3
 root=$(dirname "$page")
 headers=$(printf '#include <%s>\n' background.hpp chrono condition_variable cstdio functional future iostream memory \
     mutex queue string thread vector)
+export headers
 
 rm -rf "$scratch"
 mkdir -p "$scratch"
+scratch=$(cd "$scratch" && pwd)
 
 # N is the line where a block begins. Writes N.cpp and N.text for a program; N.part and N.from for a block that is taken
 # from a file; blocks.includes and blocks.bodies for all the others.
-awk -v scratch="$scratch" -v headers="$headers" '
-    function write(text, file, from,    lines, count, line) { # without #include lines, which keep their place
+awk -v scratch="$scratch" '
+    function write(text, file,    lines, count, line) { # without the #include lines, whose place stays empty
         count = split(text, lines, "\n")
-        if (from) print "#line " from " \"README.md\"" > file
+        print "#line " start + 1 " \"README.md\"" > file
         for (line = 1; line < count; ++line) print lines[line] ~ /^#include/ ? "" : lines[line] > file
     }
     function includes(text, file,    lines, count, line) {
@@ -47,8 +50,8 @@ awk -v scratch="$scratch" -v headers="$headers" '
         if (main) {
             file = scratch "/" start ".cpp"
             includes(body, file)
-            if (hidden) printf "%s\n%s", headers, hidden > file
-            write(body, file, start + 1)
+            if (hidden) printf "%s\n%s", ENVIRON["headers"], hidden > file
+            write(body, file)
             close(file)
         } else if (!from) {
             outside = body ~ /^(namespace|template|class|struct) / || body ~ /^[a-z_:<>]+ [a-z_]+\([^\n]*\) \{\n/
@@ -56,7 +59,7 @@ awk -v scratch="$scratch" -v headers="$headers" '
             includes(body, scratch "/blocks.includes")
             printf "namespace block_%d {\n%s", start, hidden > file
             print outside ? "" : "void block() {" > file
-            write(body, file, start + 1)
+            write(body, file)
             print (outside ? "void block() {}" : "}") "\n}" > file
             blocks = blocks "    std::fputs(\"README.md:" start "\\n\", stderr);\n    block_" start "::block();\n"
         }

@@ -1,4 +1,4 @@
-# Builds and runs the README's recipes: those of the standard library, and those of other libraries where these are found.
+# Builds and runs the README's recipes, those with other libraries where these are found.
 # SPDX-License-Identifier: MIT
 
 background_test(recipes recipes/recipes.cpp)

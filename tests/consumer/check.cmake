@@ -11,7 +11,7 @@ function(do)
     set(output "${output}" PARENT_SCOPE)
 endfunction()
 
-# configure(<argument>...): sets `failed` and `output`; `project` is the folder of the project, `binary` that of its build.
+# configure(<argument>...): sets `failed` and `output`; `project` and `binary` are the folders of project and build.
 set(project "${CMAKE_CURRENT_LIST_DIR}")
 set(binary "${SCRATCH}")
 macro(configure)
@@ -64,7 +64,8 @@ elseif(WAY STREQUAL "DEB")
     set(package "${SCRATCH}/libbackground-dev_${VERSION}_all.deb")
     do("${DPKG_DEB}" --contents "${package}")
     foreach(file IN ITEMS include/background.hpp share/cmake/background/background-config.cmake
-            share/pkgconfig/background.pc share/doc/libbackground-dev/copyright share/doc/libbackground-dev/changelog.gz)
+            share/pkgconfig/background.pc share/doc/libbackground-dev/copyright
+            share/doc/libbackground-dev/changelog.gz)
         if(NOT output MATCHES " ./usr/${file}\n")
             message(FATAL_ERROR "The package lacks ${file}:\n${output}")
         endif()
