@@ -13,7 +13,8 @@
 /// its last job has ended: make it static, or call background::wait() before it goes.
 class serial_queue {
 public:
-    /// Submits a step; what it throws leaves through the future, and the next one runs nevertheless.
+    /// Submits a step; what it throws leaves through the future, and the next one runs nevertheless. Where submitting
+    /// itself throws, for want of memory or of a first thread, the queue is of no use any more.
     template<typename F> std::future<void> submit(F step) {
         std::packaged_task<void()> next{std::move(step)};
         std::future<void> done = next.get_future();
