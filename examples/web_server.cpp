@@ -6,6 +6,11 @@
 //     curl http://127.0.0.1:PORT/metrics
 //
 // Ctrl-C or SIGTERM stops it; as with every program that uses background, what was submitted is done before it ends.
+// The second one ends it at once.
+//
+// The mails to go are in memory alone. One that is refused, or lost to the second Ctrl-C or a crash, is not tried
+// again: its visitor is signed up, hears nothing, and is answered 409 when he comes again. Where each mail matters,
+// note in the database which ones were sent, and submit the others at the next start.
 
 #include <background.hpp>
 
@@ -13,21 +18,26 @@
 #include <httplib.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cctype>
 #include <iostream>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 
-// The signups, one row for each address. Threads may share it: SQLite's own mutex guards the connection.
+const char* const usage = "usage: web_server MAILHOST:PORT DATABASE [PORT]\n";
+
+// The signups, one row for each address. Threads may share it.
 class signups {
 public:
     explicit signups(const std::string& file) {
-        const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
+        const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
         const bool opened = sqlite3_open_v2(file.c_str(), &database_, flags, nullptr) == SQLITE_OK;
         const auto table = "CREATE TABLE IF NOT EXISTS signups (email TEXT PRIMARY KEY COLLATE NOCASE, at TEXT)";
         if (!opened || sqlite3_exec(database_, table, nullptr, nullptr, nullptr) != SQLITE_OK) {
@@ -43,20 +53,23 @@ public:
 
     // Returns false if the address is there already; throws if it cannot be stored.
     bool add(const std::string& email) {
+        const std::lock_guard<std::mutex> lock(mutex_);
         sqlite3_stmt* insert = nullptr;
         int outcome = sqlite3_prepare_v2(database_, "INSERT INTO signups VALUES (?, datetime())", -1, &insert, nullptr);
         if (outcome == SQLITE_OK) {
             sqlite3_bind_text(insert, 1, email.c_str(), -1, SQLITE_TRANSIENT);
             outcome = sqlite3_step(insert);
         }
+        const std::string reason = sqlite3_errmsg(database_);
         sqlite3_finalize(insert);
         if (outcome != SQLITE_DONE && outcome != SQLITE_CONSTRAINT)
-            throw std::runtime_error(std::string("cannot store a signup: ") + sqlite3_errstr(outcome));
+            throw std::runtime_error("cannot store it: " + reason);
         return outcome == SQLITE_DONE;
     }
 
 private:
-    sqlite3* database_ = nullptr;
+    std::mutex mutex_;
+    sqlite3* database_ = nullptr; // guarded by mutex_
 };
 
 // Strict enough that an address can stand in a mail's header and in an SMTP command as it is.
@@ -93,27 +106,49 @@ void send_welcome(const std::string& mail_server, const std::string& email) {
     curl_easy_setopt(mail.get(), CURLOPT_TIMEOUT, 60L);
     const auto outcome = curl_easy_perform(mail.get());
     if (outcome != CURLE_OK)
-        throw std::runtime_error("no welcome mail for " + email + ": " + curl_easy_strerror(outcome));
+        throw std::runtime_error("no welcome mail for " + email +
+                                 ", which stays signed up; it is not tried again: " + curl_easy_strerror(outcome));
 }
 
-std::atomic<int> done{0}, failed{0};
+std::atomic<long> done{0}, failed{0}, refused{0};
+
+// One write, so that lines stay whole.
+void complain(const std::string& text) { std::cerr << "web_server: " + text + "\n"; }
 
 void log_and_count(std::exception_ptr failure) {
     try {
         if (failure) std::rethrow_exception(failure);
     } catch (const std::exception& error) {
-        std::cerr << std::string("web_server: ") + error.what() + "\n";
+        complain(error.what());
     }
     ++(failure ? failed : done);
 }
 
+// In the words of Prometheus, which wants each metric explained.
 std::string metrics() {
-    const auto metric = [](const std::string& name, const char* type, auto value) {
-        return "# TYPE " + name + " " + type + "\n" + name + " " + std::to_string(value) + "\n";
+    const auto metric = [](const std::string& name, const std::string& type, const std::string& help, auto value) {
+        return "# HELP " + name + " " + help + "\n# TYPE " + name + " " + type + "\n" + name + " " +
+               std::to_string(value) + "\n";
     };
-    return metric("background_jobs_pending", "gauge", background::pending()) +
-           metric("background_jobs_done_total", "counter", done.load()) +
-           metric("background_jobs_failed_total", "counter", failed.load());
+    return metric("background_jobs_pending", "gauge", "Mails queued or being sent.", background::pending()) +
+           metric("background_jobs_done_total", "counter", "Mails sent.", done.load()) +
+           metric("background_jobs_failed_total", "counter", "Mails that could not be sent.", failed.load()) +
+           metric("web_server_signups_failed_total", "counter", "Signups answered with 500.", refused.load());
+}
+
+// A stranger may keep a connection and say nothing, or talk without end: neither holds up others or takes much memory.
+void set_limits(httplib::Server& server) {
+    server.new_task_queue = [] { return new httplib::ThreadPool(256); }; // each open connection occupies one of them,
+    server.set_keep_alive_timeout(1);                                    // a silent one for a second,
+    server.set_keep_alive_max_count(1);                                  // and none after its answer
+    server.set_payload_max_length(4096);                                 // 413 beyond that
+    server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
+        const bool told = request.has_header("Content-Length") && !request.has_header("Transfer-Encoding");
+        if (told || request.method == "GET" || request.method == "HEAD")
+            return httplib::Server::HandlerResponse::Unhandled;
+        response.status = 411; // a body whose end nobody has told
+        return httplib::Server::HandlerResponse::Handled;
+    });
 }
 
 int port_number(const std::string& text) {
@@ -122,8 +157,22 @@ int port_number(const std::string& text) {
     return std::stoi(text);
 }
 
+// Signs a visitor up; returns the status and the text of the answer.
+std::pair<int, const char*> sign_up(signups& people, const std::string& mail_server, const std::string& email) {
+    try {
+        if (!is_address(email)) return {400, "no address\n"};
+        if (!people.add(email)) return {409, "known\n"};
+        background::run(send_welcome, mail_server, email);
+        return {201, "welcome\n"};
+    } catch (const std::exception& error) { // for the log, and none of the visitor's business
+        complain("signup failed: " + std::string(error.what()));
+        ++refused;
+        return {500, "sorry, please try again later\n"};
+    }
+}
+
 void serve(const std::string& mail_server, const std::string& file, int port) {
-    sigset_t stopping; // blocked in every thread from here on, so that one of them can wait for it
+    sigset_t stopping; // blocked in every thread from here on: this one waits for them
     sigemptyset(&stopping);
     sigaddset(&stopping, SIGINT);
     sigaddset(&stopping, SIGTERM);
@@ -132,14 +181,12 @@ void serve(const std::string& mail_server, const std::string& file, int port) {
     signups people(file);
     background::n = 16; // mails wait for the network, not for a processor
     background::callback(log_and_count);
-    background::task welcome{send_welcome};
 
     httplib::Server server;
+    set_limits(server);
     server.Post("/signup", [&](const httplib::Request& request, httplib::Response& response) {
-        const auto email = request.get_param_value("email");
-        response.status = !is_address(email) ? 400 : people.add(email) ? 201 : 409;
-        if (response.status == 201) welcome(mail_server, email);
-        const auto text = response.status == 201 ? "welcome\n" : response.status == 409 ? "known\n" : "no address\n";
+        const auto [status, text] = sign_up(people, mail_server, request.get_param_value("email"));
+        response.status = status;
         response.set_content(text, "text/plain");
     });
     server.Get("/metrics", [](const httplib::Request&, httplib::Response& response) {
@@ -155,20 +202,28 @@ void serve(const std::string& mail_server, const std::string& file, int port) {
     if (bound < 0) throw std::runtime_error("cannot listen on port " + std::to_string(port));
     std::cout << "http://127.0.0.1:" << bound << std::endl;
 
-    std::thread stopper([&] {
-        int signal = 0;
-        sigwait(&stopping, &signal);
-        while (!server.is_running()) std::this_thread::yield();
-        server.stop();
+    std::atomic<bool> broken{false};
+    std::thread listener([&] {
+        if (!server.listen_after_bind()) broken = true, kill(getpid(), SIGTERM);
     });
-    server.listen_after_bind();
-    stopper.join();
-    std::cout << "stopped, " << background::pending() << " mails to go" << std::endl;
+    int signal = 0;
+    sigwait(&stopping, &signal);
+    pthread_sigmask(SIG_UNBLOCK, &stopping, nullptr); // the next one ends the program, whatever it does by then
+    while (!server.is_running() && !broken) std::this_thread::yield();
+    server.stop();
+    listener.join();
+    std::cout << "stopped, " << background::pending() << " mails to go; the next Ctrl-C ends it without them"
+              << std::endl;
+    if (broken) throw std::runtime_error("cannot listen any longer");
 }
 
 int main(int argc, char** argv) {
     try {
         const std::string mail_server = argc > 1 ? argv[1] : "";
+        if (argc == 2 && mail_server == "--help") {
+            std::cout << usage << std::flush;
+            return std::cout ? 0 : 1;
+        }
         if (argc < 3 || argc > 4 || mail_server.find(':', 1) == mail_server.npos)
             throw std::invalid_argument("needs MAILHOST:PORT and a database");
         port_number(mail_server.substr(mail_server.rfind(':') + 1));
@@ -177,10 +232,10 @@ int main(int argc, char** argv) {
         serve(mail_server, argv[2], port);
         return 0;
     } catch (const std::invalid_argument& error) {
-        std::cerr << "web_server: " << error.what() << "\nusage: web_server MAILHOST:PORT DATABASE [PORT]\n";
+        std::cerr << "web_server: " << error.what() << "\n" << usage;
         return 2;
     } catch (const std::exception& error) {
-        std::cerr << "web_server: " << error.what() << "\n";
+        complain(error.what());
         return 1;
     }
 }

@@ -1,4 +1,6 @@
-// Proves that web_server answers without waiting for a mail, and loses none: not under load, not by SIGTERM.
+// Proves that web_server answers without waiting for a mail, and loses none: not under load, not by SIGTERM; that what
+// it cannot store is answered with 500 and no more words; that bodies have a limit; that connections which say little
+// hold up nobody; that its metrics are explained; that the second Ctrl-C ends it at once.
 // SPDX-License-Identifier: MIT
 //
 //     check_web_server WEB_SERVER FOLDER
@@ -16,8 +18,11 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -25,9 +30,11 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 extern char** environ;
@@ -56,6 +63,33 @@ public:
 
     const int handle = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int port = 0;
+};
+
+// A connection to a port on loopback that says what it is told to, byte for byte.
+class raw_connection {
+public:
+    explicit raw_connection(int port) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address.sin_port = htons(static_cast<std::uint16_t>(port));
+        if (connect(handle_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+            throw std::runtime_error("no connection");
+    }
+    raw_connection(raw_connection&& other) noexcept : handle_(std::exchange(other.handle_, -1)) {}
+    ~raw_connection() { close(handle_); }
+    bool say(const std::string& text) const {
+        return send(handle_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+    }
+    // All that comes until the other side closes.
+    std::string answer() const {
+        std::string text;
+        for (char c; read(handle_, &c, 1) == 1;) text += c;
+        return text;
+    }
+
+private:
+    int handle_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 };
 
 class mail_sink {
@@ -150,7 +184,15 @@ public:
         std::vector<char*> arguments;
         for (auto& word : words) arguments.push_back(word.data());
         arguments.push_back(nullptr);
-        const int failure = posix_spawn(&process_, program.c_str(), &actions, nullptr, arguments.data(), environ);
+        posix_spawnattr_t attributes; // a shell makes its background jobs ignore Ctrl-C: not so this one
+        sigset_t ctrl_c;
+        sigemptyset(&ctrl_c);
+        sigaddset(&ctrl_c, SIGINT);
+        if (posix_spawnattr_init(&attributes) != 0) throw std::runtime_error("out of memory");
+        posix_spawnattr_setsigdefault(&attributes, &ctrl_c);
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+        const int failure = posix_spawn(&process_, program.c_str(), &actions, &attributes, arguments.data(), environ);
+        posix_spawnattr_destroy(&attributes);
         posix_spawn_file_actions_destroy(&actions);
         close(ends[1]);
         output_ = fdopen(ends[0], "r");
@@ -170,11 +212,15 @@ public:
         for (int c; (c = std::fgetc(output_)) != EOF && c != '\n';) text += static_cast<char>(c);
         return text;
     }
-    // The status of the answer, 0 if there was none.
-    int sign_up(const std::string& email) const {
+    int port() const { return std::stoi(url_.substr(url_.rfind(':') + 1)); }
+    httplib::Result post(const std::string& body) const {
         httplib::Client client(url_);
         client.set_read_timeout(60); // on a slow machine too every answer is awaited
-        const auto answer = client.Post("/signup", httplib::Params{{"email", email}});
+        return client.Post("/signup", body, "application/x-www-form-urlencoded");
+    }
+    // The status of the answer, 0 if there was none.
+    int sign_up(const std::string& email) const {
+        const auto answer = post(httplib::detail::params_to_query_str({{"email", email}}));
         return answer ? answer->status : 0;
     }
     std::string metrics() const {
@@ -191,11 +237,12 @@ public:
         return {std::istreambuf_iterator<char>(in), {}};
     }
     void send(int signal) const { kill(process_, signal); }
+    // The exit status, or the negative of the signal that it died of.
     int status_at_end() {
         int status = -1;
         waitpid(process_, &status, 0);
         process_ = -1;
-        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     }
 
 private:
@@ -257,8 +304,101 @@ void a_refused_mail_is_counted(const server& web) {
     require(web.log().find("no welcome mail for refused@example.com") != std::string::npos, "the log tells of it");
 }
 
+// Prometheus's rules: each sample has its HELP and its TYPE before it, and counters, and no others, end in _total.
+void metrics_are_explained(const server& web, const std::string& folder) {
+    std::istringstream lines(web.metrics());
+    std::set<std::string> explained;
+    std::map<std::string, std::string> types;
+    std::size_t samples = 0;
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::string first, second, name, rest;
+        words >> first >> second;
+        if (first == "#") {
+            words >> name;
+            std::getline(words, rest);
+            if (second == "HELP") explained.insert(rest.size() > 5 ? name : "");
+            if (second == "TYPE") types[name] = rest.substr(1);
+            continue;
+        }
+        const bool counter = first.size() > 6 && first.compare(first.size() - 6, 6, "_total") == 0;
+        require(explained.count(first) == 1 && types[first] == (counter ? "counter" : "gauge"),
+                "the metric " + first + " has its HELP and TYPE");
+        ++samples;
+    }
+    require(samples == 4 && web.metrics().back() == '\n', "there are four metrics");
+    const auto file = folder + "/metrics";
+    std::ofstream(file) << web.metrics();
+    const auto judge = "! command -v promtool >/dev/null || promtool check metrics <'" + file + "'";
+    require(std::system(judge.c_str()) == 0, "and promtool, where it is installed, has nothing to say");
+}
+
+void bodies_have_a_limit(const server& web) {
+    const std::string padding(5000, 'x');
+    const auto answer = web.post("email=long@example.com&padding=" + padding);
+    require(answer && answer->status == 413, "a body of 5 KB is answered with 413");
+    require(web.post("email=known&padding=" + padding.substr(1500))->status == 400, "one of 3.5 KB is read");
+    for (const std::string header :
+         {"Transfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", ""}) {
+        const raw_connection stranger(web.port());
+        stranger.say("POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n" +
+                     header + "\r\n");
+        const auto first = stranger.answer();
+        require(first.rfind("HTTP/1.1 411 ", 0) == 0, "a body of unknown length is answered with 411");
+    }
+    require(web.sign_up("long@example.com") != 409, "and nobody was signed up so");
+}
+
+// A hundred strangers type their request letter by letter, and never end.
+void slow_strangers_hold_up_nobody(const server& web) {
+    std::vector<raw_connection> strangers;
+    for (int i = 0; i < 100; ++i) strangers.emplace_back(web.port());
+    for (const auto& stranger : strangers) stranger.say("GET /metrics HTTP/1.1\r\nX: ");
+    std::atomic<bool> over{false};
+    std::thread typing([&] {
+        while (!over) {
+            for (const auto& stranger : strangers) stranger.say("x");
+            std::this_thread::sleep_for(std::chrono::milliseconds(100)); // their pace; nothing waits for it
+        }
+    });
+    const int status = web.sign_up("quick@example.com");
+    over = true;
+    typing.join();
+    require(status == 201, "while a hundred connections are open and slow, a visitor is answered with 201");
+    const raw_connection visitor(web.port());
+    visitor.say("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    require(visitor.answer().find("\r\nConnection: close\r\n") != std::string::npos, "after an answer none stays open");
+}
+
+void failures_to_store_stay_inside(const server& web, const std::string& folder) {
+    sqlite3* database = nullptr;
+    sqlite3_open((folder + "/signups.db").c_str(), &database);
+    const bool dropped = sqlite3_exec(database, "DROP TABLE signups", nullptr, nullptr, nullptr) == SQLITE_OK;
+    sqlite3_close(database);
+    require(dropped, "the table of signups is gone");
+    const auto answer = web.post("email=unlucky@example.com");
+    require(answer && answer->status == 500, "a visitor who cannot be stored is answered with 500");
+    require(answer->body == "sorry, please try again later\n" && !answer->has_header("EXCEPTION_WHAT"),
+            "and hears nothing of tables");
+    require(web.log().find("signup failed: cannot store it: no such table: signups") != std::string::npos,
+            "of which the log tells");
+    require(web.shows("web_server_signups_failed_total 1"), "it is counted");
+}
+
+void second_ctrl_c_ends_it_at_once(const std::string& program, const std::string& folder) {
+    mail_sink sink;
+    server web(program, sink.address(), folder);
+    require(web.sign_up("patient@example.com") == 201, "one mail is to go, and the mail server takes none");
+    web.send(SIGINT);
+    require(web.line().rfind("stopped, 1 mails to go; the next Ctrl-C ends it without them", 0) == 0,
+            "Ctrl-C stops the server, which says how many mails are to go");
+    web.send(SIGINT);
+    require(web.status_at_end() == -SIGINT, "the second Ctrl-C ends it");
+    require(sink.mails().empty(), "without the mail");
+}
+
 void sigterm_loses_no_mail(server& web, mail_sink& sink) {
-    sink.allow(43);
+    sink.allow(45); // 40 visitors, one long and one quick, and three more
     std::mutex mutex;
     std::condition_variable changed;
     std::set<std::string> welcomed; // guarded by mutex
@@ -302,12 +442,17 @@ int main(int argc, char** argv) {
             answers_wait_for_no_mail(web, sink);
             bad_input_is_refused(web);
             a_refused_mail_is_counted(web);
+            metrics_are_explained(web, folder);
+            bodies_have_a_limit(web);
+            slow_strangers_hold_up_nobody(web);
             sigterm_loses_no_mail(web, sink);
             require(rows(folder + "/signups.db") == sink.mails().size() + 1, "the database has a row for each mail");
         }
+        second_ctrl_c_ends_it_at_once(program, folder);
         const loopback_socket nobody;
         server web(program, "127.0.0.1:" + std::to_string(nobody.port), folder);
         require(web.sign_up("new@example.com") == 201, "without a mail server visitors are answered with 201");
+        failures_to_store_stay_inside(web, folder);
         web.send(SIGINT);
         require(web.status_at_end() == 0, "Ctrl-C ends it with status 0");
         require(web.log().find("no welcome mail for new@example.com") != std::string::npos, "and the log tells of it");

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/expect.sh"
 
+run 0 --help
+says out "usage: web_server MAILHOST:PORT DATABASE [PORT]"
 run 2
 says err "usage: web_server MAILHOST:PORT DATABASE [PORT]"
 run 2 localhost database
