@@ -4,10 +4,12 @@
 #include <background.hpp>
 
 #include <atomic>
+#include <cerrno>
 #include <exception>
 #include <iostream>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 int parse_age(const std::string& text) {
     const bool number = !text.empty() && text.size() < 4 && text.find_first_not_of("0123456789") == text.npos;
@@ -58,5 +60,8 @@ int main() {
     background::callback([](std::exception_ptr) { throw std::runtime_error("a callback's own failure is ignored"); });
     parse("");
     background::wait();
-    std::cout << "   " << done << " done, " << failed << " failed\n";
+    std::cout << "   " << done << " done, " << failed << " failed" << std::endl;
+    if (std::cout) return 0;
+    std::cerr << "errors: cannot print: " << std::generic_category().message(errno) << "\n";
+    return 1;
 }

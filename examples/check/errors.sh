@@ -15,3 +15,4 @@ same out <<'END'
    1 done, 3 failed
 END
 [ ! -s err ] || fail "something went to standard error"
+fails_to_print
