@@ -136,7 +136,7 @@ int main(int argc, char** argv) {
     const QDir folder(arguments.value(0, QStandardPaths::writableLocation(QStandardPaths::PicturesLocation)));
     int status = 1;
     try {
-        if (!folder.exists()) throw std::runtime_error("there is no folder '" + folder.path().toStdString() + "'");
+        if (!folder.exists()) throw std::runtime_error(qPrintable("there is no folder '" + folder.path() + "'"));
         window pictures(folder);
         pictures.show();
         status = application.exec();

@@ -92,7 +92,8 @@ QByteArray held_upright(const QImage& image) {
 
 void store(const QString& file, const QByteArray& bytes) {
     QFile out(file);
-    require(out.open(QIODevice::WriteOnly) && out.write(bytes) == bytes.size(), "written: " + file.toStdString());
+    require(out.open(QIODevice::WriteOnly) && out.write(bytes) == bytes.size(),
+            std::string("written: ") + qPrintable(file));
 }
 
 void make_pictures(const QDir& folder) {
@@ -108,12 +109,14 @@ void make_pictures(const QDir& folder) {
 
 // --- a picture that takes as long as the check wants -----------------------------------------------------------------
 void replace_by_fifo(const QString& file) {
-    const auto path = file.toStdString();
+    const std::string path = QFile::encodeName(file).constData();
     require(unlink(path.c_str()) == 0 && mkfifo(path.c_str(), 0600) == 0, "a FIFO now: " + path);
 }
 
 // The writing end, or -1 as long as no job has it open for reading.
-int writing_end(const QString& file) { return open(file.toStdString().c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC); }
+int writing_end(const QString& file) {
+    return open(QFile::encodeName(file).constData(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+}
 
 void write_and_close(int handle, const QByteArray& bytes) {
     const bool written = write(handle, bytes.data(), static_cast<std::size_t>(bytes.size())) == bytes.size();
