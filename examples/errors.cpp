@@ -35,7 +35,7 @@ void log_failure(std::exception_ptr failure) {
     }
 }
 
-int main() {
+int main() try {
     background::task parse{parse_age};
 
     std::cout << "1. With a future, get() throws what the job threw:\n";
@@ -61,7 +61,11 @@ int main() {
     parse("");
     background::wait();
     std::cout << "   " << done << " done, " << failed << " failed" << std::endl;
-    if (std::cout) return 0;
-    std::cerr << "errors: cannot print: " << std::generic_category().message(errno) << "\n";
+    if (!std::cout) throw std::runtime_error("cannot print: " + std::generic_category().message(errno));
+} catch (const std::system_error& error) { // from the call itself, when no thread can be had: nothing was submitted
+    std::cerr << "errors: no thread can be started: " << error.code().message() << "\n";
+    return 1;
+} catch (const std::exception& error) {
+    std::cerr << "errors: " << error.what() << "\n";
     return 1;
 }

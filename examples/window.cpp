@@ -75,16 +75,17 @@ public:
         list_->setMovement(QListView::Static);
         list_->setTextElideMode(Qt::ElideMiddle);
         auto* const rows = new QVBoxLayout(this);
-        for (QWidget* row :
-             {static_cast<QWidget*>(list_), static_cast<QWidget*>(progress_), static_cast<QWidget*>(summary_)})
-            rows->addWidget(row);
+        rows->addWidget(list_);
+        rows->addWidget(progress_);
+        rows->addWidget(summary_);
 
         QStringList patterns;
         for (const QByteArray& format : QImageReader::supportedImageFormats()) patterns << "*." + format;
         const QStringList names = folder.entryList(patterns, QDir::Files, QDir::Name | QDir::IgnoreCase);
-        progress_->setRange(0, std::max(1, static_cast<int>(names.size())));
+        progress_->setVisible(!names.isEmpty());
+        progress_->setRange(0, static_cast<int>(names.size()));
+        progress_->setValue(0);
         progress_->setFormat("%v of %m");
-        progress_->setValue(names.isEmpty() ? 1 : 0);
         summary_->setText(names.isEmpty() ? "No pictures here" : "Loading ...");
         const QIcon nothing_yet(tile(QColor(0xe8, 0xe8, 0xe8), {}, {}));
         for (const QString& name : names) list_->addItem(new QListWidgetItem(nothing_yet, name));

@@ -1,4 +1,5 @@
-# Proves that exceptions reach the future and the callbacks, and end neither the pool nor the program.
+# Proves that exceptions reach the future and the callbacks, and end neither the pool nor the program; that few
+# threads and a full disk are told.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/expect.sh"
 
@@ -16,3 +17,7 @@ same out <<'END'
 END
 [ ! -s err ] || fail "something went to standard error"
 fails_to_print
+if stacks_are_limited; then
+    run_with_stacks 2000000 1
+    says err "errors: no thread can be started: Resource temporarily unavailable"
+fi

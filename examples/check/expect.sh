@@ -53,7 +53,7 @@ run_with_stacks() {
 }
 # Whether the system lets one do that, and threads take the stack that the limit says.
 stacks_are_limited() {
-    (ulimit -s 2000000 && ulimit -v 1000000 && "$program" --help) >/dev/null 2>&1 &&
+    (ulimit -s 2000000 && ulimit -v 1000000 && exec sh -c :) >/dev/null 2>&1 &&
         ! ldd "$program" 2>&1 | grep -q musl || { echo "left out: threads cannot be refused here"; return 1; }
 }
 
