@@ -1148,8 +1148,10 @@ private:
             return fresh;
         }
         if (fresh) spare_.push_front(*fresh);
-        retry_.store(retry_next_, relaxed);
-        retry_next_ = retry_next_ < 64 ? retry_next_ * 2 : 64; // as each try may cost more than a job
+        if (retry_.load(relaxed) <= 0) {
+            retry_.store(retry_next_, relaxed);
+            retry_next_ = retry_next_ < 64 ? retry_next_ * 2 : 64; // as each try may cost more than a job
+        }
         return nullptr;
     }
     /// Without the lock.
@@ -1221,7 +1223,7 @@ private:
     std::atomic<bool> staffed_{false};              // there is a worker, or none is needed; written under mutex_
     std::atomic<bool> draining_{false};             // nobody looks around any more; written under mutex_
     std::atomic<bool> closed_{false};               // jobs run inline; written under mutex_
-    std::atomic<int> retry_{0};                     // so many jobs end before a thread is tried for again; 0: no need
+    std::atomic<int> retry_{0};                     // so many jobs end before a thread is tried for again, if any
     std::atomic<worker*> all_{nullptr};             // that ever were, also for use again; written under mutex_
     slot_counts slots_{static_cast<int>(std::thread::hardware_concurrency())};
     // guarded by mutex_
