@@ -1089,12 +1089,11 @@ private:
     /// here, who have the next sent. Called whenever a slot has become free, or a job has come, or nobody looks any more.
     void balance(lock_type& lock, int most = 1) noexcept {
         grant(lock);
+        visit("send");
         while (most > 0 && may_send()) {
-            visit("send");
-            if (send(lock))
-                --most;
-            else if (parked_.size() == 0)
-                return; // no thread can be had: then retry_ counts
+            bool const is_sent = send(lock);
+            if (is_sent) --most;
+            if (!is_sent && parked_.size() == 0) return; // no thread can be had: then retry_ counts
         }
     }
     void grant(lock_type& lock) noexcept {
@@ -1113,7 +1112,7 @@ private:
         grant(lock);
         coming_.fetch_add(1, seq_cst);
         worker* next = parked_.pop_front();
-        if (!next && !queue_.empty()) next = start(lock, nullptr); // unless another worker took the job meanwhile
+        if (!next) next = start(lock, nullptr);
         if (next) {
             next->is_coming = true;
             lock.told.push_back(*next);
