@@ -274,8 +274,8 @@ struct chunk_cursor {
     chunk* open = nullptr;
     std::size_t used = 0;
     unsigned handed_out = 0;
-    chunk* spare = nullptr;      // free ones, linked by next
-    bool closes_at_once = false; // the thread is about to end, and would not come by again
+    chunk* spare = nullptr; // free ones, linked by next
+    bool has_ended = false; // the thread is about to end, and would not come by again
 };
 /// Never destroyed: usable in destructors of thread-local objects.
 inline chunk_cursor& this_cursor() noexcept {
@@ -333,6 +333,11 @@ inline void open_chunk(chunk_cursor& cursor) {
     cursor.used = 0;
     cursor.handed_out = 0;
 }
+/// Keeps nothing: for a thread that ends.
+inline void give_up_chunks(chunk_cursor& cursor) noexcept {
+    detail::close_chunk(cursor);
+    while (cursor.spare) shelf.put(*std::exchange(cursor.spare, cursor.spare->next));
+}
 constexpr std::size_t round_up(std::size_t size, std::size_t unit) { return (size + unit - 1) / unit * unit; }
 
 /// Whether a T is carved from a chunk; large and over-aligned ones come from operator new.
@@ -349,7 +354,7 @@ template<class T> void* allocate() {
     ::new (static_cast<void*>(block - sizeof(chunk*))) chunk*(cursor.open);
     cursor.used = begin + size;
     ++cursor.handed_out;
-    if (cursor.closes_at_once) detail::close_chunk(cursor);
+    if (cursor.has_ended) detail::give_up_chunks(cursor);
     return block;
 }
 template<class T> void deallocate(void* block) noexcept {
@@ -1359,8 +1364,8 @@ struct thread_guard {
         me.self = nullptr;
         me.is_running = false; // the job that called exit() will not go on
         chunk_cursor& cursor = detail::this_cursor();
-        detail::close_chunk(cursor);
-        cursor.closes_at_once = true;
+        detail::give_up_chunks(cursor);
+        cursor.has_ended = true;
     }
 };
 /// The forking thread is the child's main thread, in no job that anybody waits for.
