@@ -8,7 +8,8 @@
 // as it would then lose against Clang's empty one.
 extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions();
 extern "C" const char* __tsan_default_suppressions() {
-    return "race:std::__exception_ptr::exception_ptr::_M_release\nrace:__cxa_decrement_exception_refcount\n";
+    return "race:std::__exception_ptr::exception_ptr::_M_release\nrace:__cxa_decrement_exception_refcount\nrace:std::"
+           "logic_error::~logic_error\n";
 }
 #endif
 
