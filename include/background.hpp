@@ -219,7 +219,7 @@ inline void pause_briefly() noexcept {
 
 /// Between two looks at what another thread does in a moment, unless it has been preempted, and may be of a lower
 /// priority: sleeping lets it run. (A yield would not, or would give the processor away for a whole time slice.)
-inline void pause_or_nap(int tries) noexcept { tries < 128 ? pause_briefly() : nap(); }
+inline void pause_or_nap(unsigned tries) noexcept { tries < 128 ? pause_briefly() : nap(); }
 
 /// Whether this code belongs to a Windows DLL: at its end, other threads are dead and must not be waited for.
 #if defined(__MINGW32__)
@@ -299,8 +299,9 @@ public:
     }
     chunk* take_all() noexcept {
         if (!first_.load(relaxed)) return nullptr;
+        chunk* const all = first_.exchange(nullptr, acquire); // pairs with put
         count_.store(0, relaxed);
-        return first_.exchange(nullptr, acquire); // pairs with put
+        return all;
     }
 
 private:
@@ -320,7 +321,7 @@ inline void close_chunk(chunk_cursor& cursor) noexcept {
     if (full) detail::return_shares(*full, chunk::owner_share - cursor.handed_out);
 }
 inline void open_chunk(chunk_cursor& cursor) {
-    if (!cursor.spare) cursor.spare = shelf.take_all();
+    if (!cursor.spare && !cursor.has_ended) cursor.spare = shelf.take_all();
     chunk* fresh = cursor.spare;
     if (fresh) {
         cursor.spare = fresh->next;
@@ -382,9 +383,11 @@ template<class State> struct attentive : State {
     }
 };
 template<class T> using made_instead = std::conditional_t<std::is_same_v<T, library_state>, attentive<T>, T>;
-/// Whether one may ask a state if it is ready under a lock: libstdc++ reads an atomic, others lock, and hold that lock
-/// while they move a result, which is the user's code.
-inline constexpr bool asks_without_lock = true;
+/// Whether one may ask a T under a lock if it is ready: libstdc++ reads an atomic. (Others lock, and hold that lock while
+/// they move a result, which is the user's code.)
+template<class T> inline constexpr bool asks_without_lock = std::is_same_v<T, library_state>;
+template<class R> inline constexpr bool asks_without_lock<std::future<R>> = true;
+template<class R> inline constexpr bool asks_without_lock<std::shared_future<R>> = true;
 
 /// What a promise allocates: first its state, then its result.
 template<class R, class Allocator> struct promise_parts {
@@ -398,7 +401,7 @@ struct state_owners {};
 template<class T> inline constexpr bool begins_with_owners = false;
 inline bool has_one_owner(state_owners const&) noexcept { return false; }
 template<class T> using made_instead = T;
-inline constexpr bool asks_without_lock = false;
+template<class T> inline constexpr bool asks_without_lock = false;
 /// Enough for libc++; with too little room a job visits operator new once more, nothing else.
 template<class R, class Allocator> struct promise_parts {
     using value = std::conditional_t<std::is_object_v<R>, R, void*>;
@@ -588,10 +591,13 @@ private:
 /// job in front of a gap where it is, as the submitter will write to it.
 class queue {
 public:
-    /// Counts in a job of a thread that is no worker. False once begin_closing() has been called: then whether it stays
-    /// counted is the caller's affair.
-    bool count_in() noexcept { return (submitted_.fetch_add(one_job, relaxed) & closing) == 0; }
-    void count_out() noexcept { submitted_.fetch_sub(one_job, relaxed); }
+    /// Counts in a job of a thread that is no worker; false, and does not, once begin_closing() has been called.
+    bool count_in() noexcept {
+        if ((submitted_.fetch_add(one_job, relaxed) & closing) == 0) return true;
+        submitted_.fetch_sub(one_job, relaxed);
+        return false;
+    }
+    void count_in_late() noexcept { submitted_.fetch_add(one_job, relaxed); }
     void begin_closing() noexcept { submitted_.fetch_or(closing, relaxed); }
     /// How many have been counted in. relaxed, all of it: who sees that a job has finished sees that it was counted in.
     std::size_t counted_in() const noexcept { return submitted_.load(relaxed) / one_job; }
@@ -634,7 +640,7 @@ private:
     static constexpr std::size_t one_job = 2;
 
     void lock() noexcept {
-        for (int tries = 0; popping_.exchange(1, acquire) != 0; ++tries) pause_or_nap(tries); // pairs with pop
+        for (unsigned tries = 0; popping_.exchange(1, acquire) != 0; ++tries) pause_or_nap(tries); // pairs with pop
     }
     job* unlink(job& first) noexcept {
         job* const second = first.next.load(acquire); // pairs with push
@@ -834,6 +840,7 @@ struct thread_state {
     bool is_waiting = false;                       // and has given its slot away
     bool is_starting_worker = false;               // which may run user's code: operator new
     bool is_counted_inline = false;                // a job runs inline, and the drain waits for it
+    int inside = 0;                                // it is in the pool, where exit() in a signal handler cannot drain
     bool has_ended = false;                        // it has been a worker, or its thread_guard is destroyed
     patience looks{std::chrono::microseconds(50)}; // in get() and wait()
     patience sends{std::chrono::microseconds(2)};  // before waking a worker, which costs as much
@@ -878,16 +885,21 @@ inline void run_worker(worker* self) noexcept;
 class pool {
     /// Holds the mutex; tells workers to go on when it has released it (see parker).
     struct lock_type : std::unique_lock<std::mutex> {
-        explicit lock_type(pool& locked) : unique_lock(locked.mutex_), owner(locked) {}
+        explicit lock_type(pool& locked) : unique_lock(locked.mutex_, std::defer_lock), owner(locked) { lock(); }
         lock_type(lock_type const&) = delete;
         lock_type& operator=(lock_type const&) = delete;
         ~lock_type() {
             if (owns_lock()) unlock();
         }
+        void lock() {
+            ++detail::this_thread().inside;
+            unique_lock::lock();
+        }
         void unlock() {
             if constexpr (testing) owner.check();
             unique_lock::unlock();
             tell_all();
+            --detail::this_thread().inside;
         }
         void tell_all() {
             while (worker* const each = told.pop_front()) each->bed.tell();
@@ -899,11 +911,12 @@ class pool {
 public:
     void submit(job& next) noexcept {
         thread_state& me = detail::this_thread();
-        if (me.self)
-            me.self->submitted.store(me.self->submitted.load(relaxed) + 1, relaxed); // for the order see counted_in()
-        else if (!queue_.count_in())
-            return submit_late(next);
-        queue_.push(next);
+        ++me.inside;
+        bool const is_late = !me.self && !queue_.count_in();
+        if (me.self) me.self->submitted.store(me.self->submitted.load(relaxed) + 1, relaxed); // see counted_in()
+        if (!is_late) queue_.push(next);
+        --me.inside;
+        if (is_late) return submit_late(next);
         // Nobody is sent if no slot is free, or somebody looks, or two are coming already: they send the others.
         if (!slot_free_.load(seq_cst) || token_.load(seq_cst) || coming_.load(seq_cst) > 1) return; // handshake
         // Who runs a job may be about to look again. Waking another too early costs 35 us here, and more there.
@@ -928,12 +941,14 @@ public:
         dismiss_parked(lock, limit);
         balance(lock);
     }
-    /// Jobs queued or running. The finished are read first and never overtake: if none is outstanding, that was so.
+    /// Jobs queued or running. The finished are read first and never overtake, of the same workers: if none is
+    /// outstanding, that was so.
     std::size_t outstanding() const noexcept {
         worker const* const all = all_.load(acquire); // pairs with start
         std::size_t finished = 0;
         for (worker const* each = all; each; each = each->next_of_all)
-            finished += each->finished.load(acquire); // pairs with run
+            finished += each->finished.load(acquire);        // pairs with run
+        if (all_.load(acquire) != all) return outstanding(); // pairs with start; seldom
         std::size_t submitted = queue_.counted_in();
         for (worker const* each = all; each; each = each->next_of_all) submitted += each->submitted.load(relaxed);
         return (submitted - finished) & (SIZE_MAX / 2); // counted_in() has one bit less
@@ -1028,7 +1043,7 @@ private:
         return next;
     }
     job* pop_past_gap() noexcept {
-        for (int tries = 0;; ++tries) {
+        for (unsigned tries = 0;; ++tries) {
             job* const next = queue_.pop(recall_);
             if (next || recall_.load(relaxed) || queue_.empty()) return next;
             pause_or_nap(tries); // the submitter may have been preempted
@@ -1152,6 +1167,7 @@ private:
             return fresh;
         }
         if (fresh) spare_.push_front(*fresh);
+        close_at_lull(lock);
         if (retry_.load(relaxed) <= 0) {
             retry_.store(retry_next_, relaxed);
             retry_next_ = retry_next_ < 64 ? retry_next_ * 2 : 64; // as each try may cost more than a job
@@ -1199,7 +1215,9 @@ private:
     }
     void await_change(lock_type& lock) noexcept {
         lock.tell_all();
+        --detail::this_thread().inside;
         changed_.wait(lock);
+        ++detail::this_thread().inside;
     }
     /// (1), whenever the mutex is released.
     void check() const noexcept {
@@ -1258,10 +1276,10 @@ inline void pool::submit_late(job& next) noexcept {
     lock_type lock(*this);
     if (!is_closed() && late_ > 0) {
         --late_;
+        queue_.count_in_late();
         queue_.push(next);
         return balance(lock);
     }
-    queue_.count_out();
     bool const counts = !is_closed() && !me.is_counted_inline;
     if (counts) ++inline_;
     if (counts) me.is_counted_inline = true;
@@ -1280,7 +1298,7 @@ inline std::size_t pool::cut_off() const noexcept {
     auto count = static_cast<std::size_t>(exits_);
     if (exits_ > 0)
         for (worker const* each = all_.load(relaxed); each; each = each->next_of_all)
-            if (each->is_ready && !(asks_without_lock && each->is_ready(each->awaited))) ++count;
+            if (each->is_ready && !each->is_ready(each->awaited)) ++count;
     return count;
 }
 inline void pool::close_at_lull(lock_type& lock) noexcept {
@@ -1294,11 +1312,13 @@ inline void pool::close_at_lull(lock_type& lock) noexcept {
 /// Waits until nothing is queued or running, and the workers have ended. If this is exit() in a job, its worker counts as
 /// blocked from here on, and has a last resort: when all others wait in get() and no thread can be had.
 inline void pool::drain() noexcept {
-    if (in_dll()) return;
     thread_state& me = detail::this_thread();
     worker* const exiting = me.is_running ? me.self : nullptr;
+    // exit() in a signal handler, on a worker that is parked or waits, or in the middle of the pool: nothing can be done
+    bool const is_amid = me.inside > 0 || me.is_starting_worker || me.is_waiting || (me.self && !exiting);
+    if (in_dll() || is_amid) return;
     lock_type lock(*this);
-    if (is_closed()) return;
+    if (is_closed() && (exits_ == 0 || me.has_ended)) return;
     draining_.store(true, relaxed);
     queue_.begin_closing();
     if (std::exchange(me.is_counted_inline, false)) --inline_; // exit() in a job that runs inline
@@ -1318,7 +1338,8 @@ inline void pool::drain() noexcept {
         balance(lock); // perhaps a thread can be had now
         if (is_last()) run_here(lock, *exiting);
     }
-    while (workers_ > blocked_ || inline_ > 0) await_change(lock);
+    // The exit code is that of the job that calls exit(): main, which may return meanwhile, stays here.
+    while (workers_ > blocked_ || inline_ > 0 || (exits_ > 0 && !exiting)) await_change(lock);
     worker* const last = std::exchange(last_left_, nullptr);
     lock.unlock();
     if (last) last->thread.join();
@@ -1376,6 +1397,7 @@ inline void start_over_in_child() {
     me.is_waiting = false;
     me.is_starting_worker = false;
     me.is_counted_inline = false;
+    me.inside = 0;
     the_pool().start_over();
     thread_guard::make();
 }
@@ -1428,7 +1450,8 @@ template<class Awaited> void look_then_wait(Awaited& awaited) {
             detail::this_thread().is_waiting = false;
             the_pool().unblock();
         }
-    } const meanwhile(is_ready, future);
+    } const meanwhile(
+        asks_without_lock<std::remove_const_t<Awaited>> ? is_ready : +[](void*) { return false; }, future);
     awaited.wait();
 }
 inline limit_variable::operator int() const noexcept { return the_pool().limit(); }
