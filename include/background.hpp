@@ -587,8 +587,8 @@ private:
 /// for nobody. Workers pop under a lock of their own.
 ///
 /// The gap: a submitter has exchanged the end and not yet linked its job to the one before. Until it does, pop() finds
-/// nothing, there and behind, though empty() is false. No worker goes to sleep over that (find), and unlink() leaves the
-/// job in front of a gap where it is, as the submitter will write to it.
+/// nothing, there and behind, though empty() is false. A worker that would park tries again (pop_past_gap), and unlink()
+/// leaves the job in front of a gap where it is, as the submitter will write to it.
 class queue {
 public:
     /// Counts in a job of a thread that is no worker; false, and does not, once begin_closing() has been called.
@@ -669,18 +669,20 @@ private:
 class patience {
 public:
     explicit patience(std::chrono::nanoseconds most) : most_(most), length_(most) {}
-    /// Looks whether `found()` until it is, or until it does not pay any more. `distance` is kept between two looks.
+    /// Looks whether `found()` until it is, or until it does not pay any more. `distance` is kept between two looks, and
+    /// three times that before the first: the caller has just looked, and who looks less often finds more at once.
     template<class Found> bool look(Found found, std::chrono::nanoseconds distance = {}) noexcept {
         bool const is_try = length_ == std::chrono::nanoseconds{};
         if (is_try && ++skipped_ < skips_) return false;
         auto now = clock::now();
         auto const end = now + (is_try ? most_ : length_);
+        auto next = now + 3 * distance;
         for (bool over = false; !over; over = now >= end) {
-            auto const next = now + distance;
             do {
                 pause_briefly();
                 now = clock::now();
             } while (now < next);
+            next = now + distance;
             if (!found()) continue;
             length_ = most_;
             skips_ = fewest_skips;
@@ -851,7 +853,8 @@ inline thread_state& this_thread() noexcept {
 }
 inline void run_worker(worker* self) noexcept;
 
-/// The workers, the slots, and all decisions about them.
+/// The workers, the slots, and all decisions about them. tests/model has these functions and variables by name, and is
+/// searched for all that they may do.
 ///
 /// A worker holds a slot while it runs a job and keeps it from job to job. It gives the slot back to park, and while
 /// its job waits in get(). Who runs out of jobs looks around for a while, if nobody does: that takes a token, of which
@@ -955,7 +958,7 @@ public:
     }
     void wait() noexcept {
         thread_state& me = detail::this_thread();
-        if (!is_idle()) me.looks.look([this] { return is_idle(); }, std::chrono::nanoseconds(250));
+        if (!is_idle()) me.looks.look([this] { return is_idle(); }, std::chrono::nanoseconds(150));
         lock_type lock(*this);
         // After exit() in a job some workers stay for ever: so do those who wait, but for what is part of that end.
         while (is_closed() ? workers_ > 0 && !me.has_ended : !is_idle() || inline_ > 0) await_change(lock);
@@ -1039,7 +1042,7 @@ private:
             return next || recall_.load(relaxed) || draining_.load(relaxed);
         };
         // Who looks more often than the submitter submits fights with it for the queue: 140 instead of 95 ns.
-        self.looks.look(is_over, std::chrono::nanoseconds(250));
+        self.looks.look(is_over, std::chrono::nanoseconds(150));
         return next;
     }
     job* pop_past_gap() noexcept {
@@ -1302,8 +1305,9 @@ inline std::size_t pool::cut_off() const noexcept {
     return count;
 }
 inline void pool::close_at_lull(lock_type& lock) noexcept {
-    bool const is_lull = draining_.load(relaxed) && growing_ == 0 && outstanding() == cut_off();
-    if (!is_lull || is_closed()) return;
+    if (!draining_.load(relaxed) || is_closed() || growing_ > 0) return;
+    std::size_t const left = outstanding(); // before cut_off(): a job's future is ready before the job has finished
+    if (left != cut_off()) return;
     closed_.store(true, relaxed);
     staffed_.store(true, relaxed);
     dismiss_parked(lock, 0);
