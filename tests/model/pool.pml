@@ -1,0 +1,420 @@
+/* The protocol of the rooms queue, slots, pool and lifetime of include/background.hpp, for the model checker Spin: see run.
+ * Every name is that of the header's function or variable. A step is one access to what others read without the lock,
+ * with all that mutex_ guards; the order is sequential consistency, what weaker ones do the header argues by itself.
+ * Left out: fork, and looks (one that finds nothing changes nothing, one that finds a job is the pop that comes after it).
+ * Threads and jobs have programs, messages in channels: `main!submits(0)`, `job[0]!gets(1)`. A function that may return
+ * something sets a variable of that name or as its comment says. Sets are of bits. */
+#define WORKERS 3
+#define JOBS 4
+#define NONE 15
+#define bit_of(each) (1 << (each))
+#define LOCALS byte next = NONE, next_worker = NONE, told, place, object, next_resuming; \
+    mtype:token_value token = none; bool sent, failed, recalled, idle, was_idle, counts, refused; short sum
+#define PLANTED(fault) (planted == fault)
+#define no_hand_on 1
+#define no_second_look 2
+#define slot_not_given_back 3
+#define recall_read_early 4
+#define token_read_early 5
+#define closes_while_growing 6
+#define late_lull_missed 7
+#define resumes_last 8
+#define starts_at_once 9
+#define no_retry 10
+#define ready_is_cut_off 11
+#define wakes_untold 12
+#define no_last_resort 13
+#define as_the_header_is 14
+
+mtype:verb = { submits, sets_n, waits, drains, gets, holds_for, awaits_retry, exits };
+mtype:token_value = { none, comes, looks };
+chan main = [5] of { mtype:verb, byte };
+chan other[2] = [2] of { mtype:verb, byte };       /* threads that are no workers */
+chan job[JOBS] = [2] of { mtype:verb, byte };
+bool mutex_, popping_, slot_free_ = true, recall_, staffed_, draining_, closing, closed_;
+mtype:token_value token_ = none;
+byte limit_, held_, workers_, growing_, blocked_, leaving_, exits_, late_ = 1, inline_, retry_, last_left_ = NONE;
+byte counted_in, submitted, finished;               /* queue::submitted_; the sums of what the workers count */
+byte queue_[JOBS], head, end_;                      /* jobs by their place */
+bool linked[JOBS];                                  /* places: the gap is before one that is not */
+chan parked_ = [WORKERS] of { byte };               /* sorted, as no promise depends on the order */
+chan resuming_ = [WORKERS] of { byte };
+chan spare_ = [WORKERS] of { byte };                /* and all that have not been started yet */
+byte changed_, told_;                               /* processes asleep on the bell; workers that are told to go on */
+bool has_token[WORKERS], has_just_come[WORKERS], is_dismissed[WORKERS];
+byte awaited[WORKERS] = NONE;                       /* the job whose future a job waits for in get() */
+/* Known to the assertions alone: sets of jobs, of workers that have a thread; how many jobs run now. */
+byte begun, started, over, ready, waiting, alive, running; bool ends;
+/* What a scenario sets: allowances, and what an assertion demands. */
+byte failures, spurious;                            /* starts of threads that may fail, spurious wake-ups */
+hidden byte workers = 2, n = 1, most, needed, alone = NONE, scenario, planted;
+
+#define is_empty (head == end_)
+#define has_free (held_ < limit_)
+#define has_several (head + 1 < end_ && linked[head] && linked[head + 1])
+#define are_wanted_back (held_ > limit_ || len(resuming_) > 0)
+#define may_send (has_free && !is_empty && !closed_)
+#define has_another_unblocked (workers_ - leaving_ - blocked_ > 1)
+
+/* --- mutex, parker, bell --- */
+inline check() { d_step { /* (1), whenever the mutex is released */
+    sum = held_ + len(parked_) + blocked_ + len(resuming_) + leaving_;
+    assert(workers_ == sum || (growing_ > 0 && workers_ < sum)); sum = 0;
+    assert(slot_free_ == has_free && recall_ == are_wanted_back && (len(resuming_) == 0 || !has_free)) } }
+inline lock() { atomic { !mutex_ -> mutex_ = true } }
+inline tell(who) { told = told | bit_of(who) }
+inline tell_all() { atomic { assert((told & told_) == 0); told_ = told_ | told; told = 0 } }
+inline unlock() {
+    if
+    :: atomic { told == 0 -> check(); mutex_ = false }
+    :: atomic { told != 0 -> check(); mutex_ = false }; tell_all()
+    fi }
+inline sleep() { /* a spurious wake-up sleeps on */
+    do
+    :: atomic { told_ & bit_of(self) -> told_ = told_ & ~bit_of(self); break }
+    :: atomic { spurious > 0 && !(told_ & bit_of(self)) -> spurious--; if :: PLANTED(wakes_untold) -> break :: else fi }
+    od }
+inline ring() { changed_ = 0 }
+inline await_change() { /* a spurious wake-up returns, which is more than the header allows: its callers look again */
+    if :: told == 0 :: else -> tell_all() fi;
+    atomic { check(); changed_ = changed_ | bit_of(_pid); mutex_ = false };
+    if
+    :: atomic { !mutex_ && !(changed_ & bit_of(_pid)) -> mutex_ = true }
+    :: atomic { !mutex_ && spurious > 0 && (changed_ & bit_of(_pid)) -> spurious--; changed_ = changed_ & ~bit_of(_pid);
+        mutex_ = true }
+    fi }
+
+/* --- queue --- */
+inline push(pushed) {
+    atomic { place = end_; queue_[place] = pushed; end_++; begun = begun | bit_of(pushed) };
+    atomic { linked[place] = true; place = 0 } }
+inline see_first() { if :: head < end_ && linked[head] -> next = queue_[head] :: else fi }
+inline pop() { /* next: a job, or NONE */
+    atomic { !popping_ -> if
+        :: PLANTED(recall_read_early) -> recalled = recall_; popping_ = true
+        :: else -> see_first(); popping_ = (next != NONE)
+        fi };
+    if
+    :: atomic { popping_ && (next != NONE || PLANTED(recall_read_early)) ->
+        if :: PLANTED(recall_read_early) -> see_first() :: else -> recalled = recall_ fi;
+        if
+        :: next == NONE
+        :: next != NONE && (recalled || (head + 1 < end_ && !linked[head + 1])) -> next = NONE
+        :: else -> linked[head] = false; queue_[head] = 0; head++
+        fi;
+        recalled = false; popping_ = false }
+    :: else
+    fi }
+
+/* --- pool: decisions, under mutex_ --- */
+inline take() { held_++; assert(held_ <= limit_) } /* (4) */
+inline grant() {
+    atomic {
+        do
+        :: len(resuming_) > 0 && has_free -> resuming_?next_resuming; tell(next_resuming); take(); next_resuming = 0
+        :: else -> break
+        od;
+        recall_ = are_wanted_back };
+    slot_free_ = has_free }
+inline start() { /* next_worker: a worker, or NONE if no thread can be had */
+    atomic { growing_++; if
+        :: len(spare_) > 0 -> spare_?next_worker
+        :: len(spare_) > 0 && failures > 0 -> failures--
+        :: len(spare_) == 0
+        fi };
+    unlock();
+    atomic { !mutex_ -> mutex_ = true; growing_--; ring(); if
+        :: next_worker == NONE -> retry_ = 1
+        :: else -> is_dismissed[next_worker] = false; alive = alive | bit_of(next_worker);
+            workers_++; staffed_ = true; retry_ = 0; assert(workers_ <= needed)
+        fi } }
+inline send(with_token) { /* sent */
+    if :: len(parked_) > 0 -> parked_?next_worker :: else fi;
+    if
+    :: next_worker == NONE && is_empty
+    :: else ->
+        take(); grant();
+        if :: next_worker == NONE -> start() :: else fi;
+        if
+        :: next_worker == NONE -> held_--; grant(); refused = true
+        :: else -> atomic { has_token[next_worker] = with_token; has_just_come[next_worker] = true;
+            if :: with_token -> token_ = comes :: else fi;
+            tell(next_worker); next_worker = NONE; sent = true }
+        fi
+    fi }
+inline send_helper() { if :: may_send && has_several -> send(false); sent = false :: else fi }
+inline balance() {
+    grant();
+    do
+    :: may_send ->
+        atomic { token = token_; token_ = looks };
+        if
+        :: token != none -> token = none; break
+        :: else -> send(true);
+            if
+            :: sent -> sent = false; break
+            :: else -> token_ = none;
+                if
+                :: PLANTED(no_second_look) -> break
+                :: PLANTED(as_the_header_is) && len(parked_) == 0 && !is_empty -> break
+                :: !PLANTED(no_second_look) && !PLANTED(as_the_header_is) && refused && len(parked_) == 0 -> break
+                :: else
+                fi; refused = false
+            fi
+        fi
+    :: else -> break
+    od; refused = false }
+inline start_spare() { /* failed */
+    if
+    :: growing_ > 0 && !PLANTED(starts_at_once) -> await_change()
+    :: else -> start(); if :: next_worker == NONE -> failed = true :: else -> parked_!!next_worker; next_worker = NONE fi
+    fi }
+inline dismiss() { parked_?next_worker; is_dismissed[next_worker] = true; leaving_++; tell(next_worker); next_worker = NONE }
+inline is_idle() { /* idle: then there was a moment without jobs */
+    atomic { sum = 0 - finished; was_idle = (begun == over) };
+    sum = sum + counted_in;
+    sum = sum + submitted; /* outstanding */
+    atomic { idle = (sum == 0 && held_ <= (token_ == none -> 0 : 1)); sum = 0 } }
+inline cut_off() { /* is subtracted from sum */
+    sum = sum - exits_;
+    do
+    :: place < WORKERS -> if
+        :: exits_ > 0 && awaited[place] != NONE && (PLANTED(ready_is_cut_off) || !(ready & bit_of(awaited[place]))) -> sum--
+        :: else
+        fi; place++
+    :: else -> break
+    od; place = 0 }
+inline close_at_lull() {
+    if
+    :: draining_ && !closed_ && (growing_ == 0 || PLANTED(closes_while_growing)) ->
+        sum = 0 - finished; sum = sum + counted_in; sum = sum + submitted; /* outstanding */
+        atomic { cut_off(); if
+            :: sum == 0 -> closed_ = true; staffed_ = true; do :: len(parked_) > 0 -> dismiss() :: else -> break od; ring()
+            :: else -> sum = 0
+            fi }
+    :: else
+    fi }
+
+/* --- pool: what any thread does --- */
+inline staff() { /* failed */
+    if
+    :: staffed_
+    :: else -> lock();
+        do :: staffed_ || failed -> break :: else -> start_spare(); failed = failed && !staffed_ od;
+        unlock()
+    fi }
+inline submit_pushed() { /* the second half of submit */
+    if
+    :: !slot_free_
+    :: else ->
+        if :: PLANTED(token_read_early) :: else -> token = token_ fi;
+        if
+        :: token == looks
+        :: token == comes ->
+            atomic { if :: token_ == comes -> token_ = looks; sent = true :: else fi };
+            if :: sent -> sent = false; lock(); send_helper(); unlock() :: else fi
+        :: token == none -> if
+            :: held_ > 0 && (is_empty || token_ != none || !slot_free_) /* the look found that it is needless */
+            :: lock(); balance(); unlock()
+            fi
+        fi
+    fi;
+    token = none }
+inline submit_late(late_job) {
+    lock();
+    if
+    :: !closed_ && late_ > 0 -> late_--; push(late_job); balance(); unlock()
+    :: else ->
+        atomic { counted_in--; if :: !closed_ -> inline_++; counts = true; begun = begun | bit_of(late_job) :: else fi };
+        if :: PLANTED(late_lull_missed) :: else -> close_at_lull() fi;
+        unlock();
+        ready = ready | bit_of(late_job);
+        if
+        :: counts -> atomic { !mutex_ -> mutex_ = true; inline_--; counts = false; over = over | bit_of(late_job); ring() };
+            unlock()
+        :: else
+        fi
+    fi }
+inline submit(new_job) { /* run, and the first half of submit */
+    staff();
+    if
+    :: failed -> failed = false /* it throws */
+    :: else ->
+        if :: PLANTED(token_read_early) -> token = token_ :: else fi;
+        atomic { counted_in++; if :: closing :: else -> begun = begun | bit_of(new_job); sent = true fi };
+        if
+        :: sent -> sent = false; push(new_job); submit_pushed()
+        :: else -> submit_late(new_job)
+        fi
+    fi }
+inline set_limit(limit) {
+    lock(); limit_ = limit;
+    do :: len(parked_) > limit_ -> dismiss() :: else -> break od;
+    balance(); unlock() }
+inline wait() {
+    lock();
+    do
+    :: if :: closed_ -> idle = (workers_ == 0) :: else -> is_idle(); idle = idle && inline_ == 0; assert(was_idle || !idle) fi;
+        was_idle = false;
+        if :: idle -> idle = false; break :: else -> await_change() fi
+    od;
+    unlock() }
+inline may_run() { running++; assert(running <= most && (running == 1 || !(started & ~ready & bit_of(alone)))) }
+inline begin_job(which) {
+    atomic { assert(!(started & bit_of(which))); started = started | bit_of(which); may_run() } } /* (2) */
+inline end_job(which) {
+    atomic { running--; ready = ready | bit_of(which) };
+    atomic { finished++; over = over | bit_of(which) } }
+inline pop_past_gap() { /* next */
+    do
+    :: pop();
+        if
+        :: next != NONE -> break
+        :: else -> if :: recall_ -> break :: else -> if :: is_empty -> break :: else fi fi
+        fi
+    od }
+inline run_here() {
+    blocked_--; take(); grant(); unlock();
+    do :: pop_past_gap(); if :: next == NONE -> break :: else -> begin_job(next); end_job(next); next = NONE fi od;
+    lock(); held_--; blocked_++; balance() }
+#define join(left) !(alive & bit_of(left))
+#define how_many_alive ((alive & 1) + (alive >> 1 & 1) + (alive >> 2 & 1))
+inline drain(is_exiting) {
+    atomic { !mutex_ -> mutex_ = true; draining_ = true };
+    closing = true;
+    if :: is_exiting -> exits_++; held_--; blocked_++; balance() :: else fi;
+    close_at_lull();
+    do
+    :: closed_ -> break
+    :: else -> if
+        :: is_exiting && workers_ - leaving_ == blocked_ && growing_ == 0 && may_send && !PLANTED(no_last_resort) -> run_here()
+        :: else -> await_change()
+        fi;
+        close_at_lull()
+    od;
+    do :: workers_ > blocked_ || inline_ > 0 -> await_change() :: else -> break od;
+    atomic { next_worker = last_left_; last_left_ = NONE };
+    unlock();
+    if :: next_worker != NONE -> join(next_worker); next_worker = NONE :: else fi;
+    atomic { assert((begun & ~over & ~waiting) == 0 && how_many_alive == blocked_); ends = true } }
+
+/* --- pool: what a worker does --- */
+inline look_around() {
+    if
+    :: has_token[self]
+    :: else -> atomic { token = token_; token_ = looks; has_token[self] = (token == none); token = none }
+    fi;
+    if
+    :: has_token[self] && changed_ != 0 -> lock(); is_idle(); was_idle = false; if :: idle -> idle = false; ring() :: else fi; unlock()
+    :: else
+    fi }
+inline hand_on() {
+    atomic {
+        just_came = has_just_come[self]; has_just_come[self] = false;
+        had_token = has_token[self]; has_token[self] = false;
+        if :: had_token -> token_ = none :: else fi };
+    if
+    :: (had_token || just_came) && !PLANTED(no_hand_on) && slot_free_ -> if
+        :: is_empty
+        :: else -> lock(); balance(); if :: just_came -> send_helper() :: else fi; unlock()
+        fi
+    :: else
+    fi;
+    just_came = false; had_token = false }
+inline find() { /* next */
+    pop();
+    if :: next == NONE -> look_around(); pop_past_gap() :: else fi;
+    if :: next != NONE -> hand_on() :: else fi }
+inline serve() {
+    do
+    :: find();
+        if
+        :: next == NONE -> break
+        :: else ->
+            atomic { mine = next; next = NONE }; begin_job(mine); run_job(); end_job(mine); mine = NONE;
+            atomic { if :: retry_ > 0 && !PLANTED(no_retry) -> retry_--; sent = (retry_ == 0) :: else fi };
+            if :: sent -> sent = false; lock(); balance(); unlock() :: else fi
+        fi
+    od }
+inline park() { /* stays */
+    lock();
+    if :: has_token[self] -> atomic { has_token[self] = false; token_ = none } :: else fi;
+    atomic { held_--; if
+        :: !closed_ && len(parked_) < limit_ -> parked_!!self; stays = true
+        :: else -> is_dismissed[self] = true; leaving_++
+        fi };
+    balance(); close_at_lull();
+    if :: changed_ != 0 -> is_idle(); was_idle = false; if :: idle -> idle = false; ring() :: else fi :: else fi;
+    unlock() }
+inline leave() {
+    atomic { !mutex_ -> mutex_ = true; workers_--; leaving_--; before = last_left_; last_left_ = self; ring() };
+    unlock();
+    if :: before != NONE -> join(before); lock(); spare_!!before; before = NONE; unlock() :: else fi;
+    alive = alive & ~bit_of(self) }
+inline get(whose) {
+    lock(); /* block */
+    do :: has_another_unblocked || failed -> break :: else -> start_spare(); failed = failed && !has_another_unblocked od;
+    if
+    :: failed -> unlock(); failed = false /* it throws */
+    :: else ->
+        atomic { awaited[self] = whose; waiting = waiting | bit_of(mine); running--; blocked_++;
+            if :: PLANTED(slot_not_given_back) :: else -> held_-- fi };
+        balance(); close_at_lull(); unlock();
+        (ready & bit_of(whose));
+        atomic { !mutex_ -> mutex_ = true; awaited[self] = NONE }; /* unblock */
+        if
+        :: closed_ -> assert(!(begun & bit_of(whose)))
+        :: else -> blocked_--; resuming_!self; if :: PLANTED(resumes_last) :: else -> balance() fi
+        fi;
+        unlock(); sleep();
+        atomic { waiting = waiting & ~bit_of(mine); may_run() }
+    fi }
+inline run_job() {
+    do
+    :: job[mine]?submits(object) ->
+        if :: PLANTED(token_read_early) -> token = token_ :: else fi;
+        atomic { submitted++; begun = begun | bit_of(object) };
+        push(object); submit_pushed()
+    :: job[mine]?gets(object) -> get(object)
+    :: job[mine]?holds_for(object) -> (ready & bit_of(object)) /* keeps its slot */
+    :: job[mine]?awaits_retry(_) -> (retry_ > 0 || workers_ > 1)
+    :: job[mine]?sets_n(object) -> set_limit(object)
+    :: job[mine]?exits(_) -> atomic { running--; waiting = waiting | bit_of(mine) }; drain(true); false
+    :: empty(job[mine]) -> break
+    od; object = 0 }
+
+proctype worker(byte self) {
+    LOCALS; byte mine = NONE, before = NONE; bool just_came, had_token, stays;
+    do
+    :: sleep();
+        do
+        :: is_dismissed[self] -> break
+        :: else -> serve(); park(); if :: stays -> stays = false; sleep() :: else fi
+        od;
+        leave()
+    od }
+proctype thread(chan program) {
+    LOCALS;
+    do
+    :: program?submits(object) -> submit(object)
+    :: program?sets_n(object) -> set_limit(object)
+    :: program?waits(object) -> wait(); assert((over & object) == object)
+    :: program?holds_for(object) -> (ready & bit_of(object))
+    :: program?drains(_) -> drain(false)
+    :: empty(program) -> break
+    od }
+proctype nobody_sleeps_for_ever() { timeout -> assert(ends) } /* (3); and the drain ends */
+init { byte each;
+    d_step {
+        c_code { scenario = atoi(getenv("SCENARIO")); planted = atoi(getenv("PLANTED")); };
+        if
+#include "scenarios.pml"
+        fi;
+        limit_ = n;
+        if :: most == 0 -> most = n :: else fi;
+        if :: needed == 0 -> needed = workers :: else fi;
+        do :: each < workers -> spare_!each; each++ :: else -> break od; each = 0
+    };
+    atomic {
+        run thread(main); run thread(other[0]); run thread(other[1]); run nobody_sleeps_for_ever();
+        do :: each < workers -> run worker(each); each++ :: else -> break od } }
