@@ -9,7 +9,7 @@
 #define NONE 15
 #define bit_of(each) (1 << (each))
 #define LOCALS byte next = NONE, next_worker = NONE, told, place, object, next_resuming; \
-    mtype:token_value token = none; bool sent, failed, recalled, idle, was_idle, counts, refused; short sum
+    bool old, may, sent, failed, recalled, idle, was_idle, counts, refused; byte count, most_sent; short sum
 #define PLANTED(fault) (planted == fault)
 #define no_hand_on 1
 #define no_second_look 2
@@ -27,21 +27,19 @@
 #define as_the_header_is 14
 
 mtype:verb = { submits, sets_n, waits, drains, gets, holds_for, awaits_retry, exits };
-mtype:token_value = { none, comes, looks };
 chan main = [5] of { mtype:verb, byte };
 chan other[2] = [2] of { mtype:verb, byte };       /* threads that are no workers */
 chan job[JOBS] = [2] of { mtype:verb, byte };
-bool mutex_, popping_, slot_free_ = true, recall_, staffed_, draining_, closing, closed_;
-mtype:token_value token_ = none;
-byte limit_, held_, workers_, growing_, blocked_, leaving_, exits_, late_ = 1, inline_, retry_, last_left_ = NONE;
+bool mutex_, popping_, slot_free_ = true, token_, recall_, staffed_, draining_, closing, closed_;
+byte limit_, coming_, held_, workers_, growing_, blocked_, leaving_, exits_, late_ = 1, inline_, retry_, last_left_ = NONE;
 byte counted_in, submitted, finished;               /* queue::submitted_; the sums of what the workers count */
 byte queue_[JOBS], head, end_;                      /* jobs by their place */
-bool linked[JOBS];                                  /* places: the gap is before one that is not */
+bool linked[JOBS + 3];                                /* places: the gap is before one that is not */
 chan parked_ = [WORKERS] of { byte };               /* sorted, as no promise depends on the order */
 chan resuming_ = [WORKERS] of { byte };
 chan spare_ = [WORKERS] of { byte };                /* and all that have not been started yet */
 byte changed_, told_;                               /* processes asleep on the bell; workers that are told to go on */
-bool has_token[WORKERS], has_just_come[WORKERS], is_dismissed[WORKERS];
+bool has_token[WORKERS], is_coming[WORKERS], is_dismissed[WORKERS];
 byte awaited[WORKERS] = NONE;                       /* the job whose future a job waits for in get() */
 /* Known to the assertions alone: sets of jobs, of workers that have a thread; how many jobs run now. */
 byte begun, started, over, ready, waiting, alive, running; bool ends;
@@ -51,9 +49,9 @@ hidden byte workers = 2, n = 1, most, needed, alone = NONE, scenario, planted;
 
 #define is_empty (head == end_)
 #define has_free (held_ < limit_)
-#define has_several (head + 1 < end_ && linked[head] && linked[head + 1])
+#define is_gap(place) (place < end_ && !linked[place])
+#define has_more_than(count) (end_ - head > count || is_gap(head) || is_gap(head + 1) || is_gap(head + 2))
 #define are_wanted_back (held_ > limit_ || len(resuming_) > 0)
-#define may_send (has_free && !is_empty && !closed_)
 #define has_another_unblocked (workers_ - leaving_ - blocked_ > 1)
 
 /* --- mutex, parker, bell --- */
@@ -128,42 +126,41 @@ inline start() { /* next_worker: a worker, or NONE if no thread can be had */
         :: else -> is_dismissed[next_worker] = false; alive = alive | bit_of(next_worker);
             workers_++; staffed_ = true; retry_ = 0; assert(workers_ <= needed)
         fi } }
-inline send(with_token) { /* sent */
-    if :: len(parked_) > 0 -> parked_?next_worker :: else fi;
+inline may_send() { /* may */
     if
-    :: next_worker == NONE && is_empty
-    :: else ->
-        take(); grant();
-        if :: next_worker == NONE -> start() :: else fi;
-        if
-        :: next_worker == NONE -> held_--; grant(); refused = true
-        :: else -> atomic { has_token[next_worker] = with_token; has_just_come[next_worker] = true;
-            if :: with_token -> token_ = comes :: else fi;
-            tell(next_worker); next_worker = NONE; sent = true }
-        fi
+    :: !has_free || closed_ || token_
+    :: else -> count = coming_; atomic { !popping_ -> may = has_more_than(count); count = 0 }
     fi }
-inline send_helper() { if :: may_send && has_several -> send(false); sent = false :: else fi }
-inline balance() {
-    grant();
+inline send() { /* sent; refused: no thread can be had */
+    take(); grant(); coming_++;
+    if
+    :: len(parked_) > 0 -> parked_?next_worker
+    :: len(parked_) == 0 && !is_empty -> start(); refused = (next_worker == NONE)
+    :: len(parked_) == 0 && is_empty /* another worker took the job meanwhile */
+    fi;
+    if
+    :: next_worker != NONE -> atomic { is_coming[next_worker] = true; tell(next_worker); next_worker = NONE; sent = true }
+    :: else -> coming_--; held_--; grant()
+    fi }
+inline balance(at_most) {
+    grant(); most_sent = at_most;
     do
-    :: may_send ->
-        atomic { token = token_; token_ = looks };
+    :: most_sent > 0 -> may_send();
         if
-        :: token != none -> token = none; break
-        :: else -> send(true);
+        :: !may -> break
+        :: else -> may = false; send();
             if
-            :: sent -> sent = false; break
-            :: else -> token_ = none;
-                if
+            :: sent -> sent = false; most_sent--
+            :: else -> if
                 :: PLANTED(no_second_look) -> break
-                :: PLANTED(as_the_header_is) && len(parked_) == 0 && !is_empty -> break
+                :: PLANTED(as_the_header_is) && len(parked_) == 0 -> break
                 :: !PLANTED(no_second_look) && !PLANTED(as_the_header_is) && refused && len(parked_) == 0 -> break
                 :: else
                 fi; refused = false
             fi
         fi
     :: else -> break
-    od; refused = false }
+    od; refused = false; most_sent = 0 }
 inline start_spare() { /* failed */
     if
     :: growing_ > 0 && !PLANTED(starts_at_once) -> await_change()
@@ -174,7 +171,7 @@ inline is_idle() { /* idle: then there was a moment without jobs */
     atomic { sum = 0 - finished; was_idle = (begun == over) };
     sum = sum + counted_in;
     sum = sum + submitted; /* outstanding */
-    atomic { idle = (sum == 0 && held_ <= (token_ == none -> 0 : 1)); sum = 0 } }
+    atomic { idle = (sum == 0 && held_ <= token_); sum = 0 } }
 inline cut_off() { /* is subtracted from sum */
     sum = sum - exits_;
     do
@@ -205,25 +202,26 @@ inline staff() { /* failed */
     fi }
 inline submit_pushed() { /* the second half of submit */
     if
-    :: !slot_free_
-    :: else ->
-        if :: PLANTED(token_read_early) :: else -> token = token_ fi;
-        if
-        :: token == looks
-        :: token == comes ->
-            atomic { if :: token_ == comes -> token_ = looks; sent = true :: else fi };
-            if :: sent -> sent = false; lock(); send_helper(); unlock() :: else fi
-        :: token == none -> if
-            :: held_ > 0 && (is_empty || token_ != none || !slot_free_) /* the look found that it is needless */
-            :: lock(); balance(); unlock()
+    :: PLANTED(token_read_early) && old
+    :: !PLANTED(token_read_early) || !old -> if
+        :: !slot_free_
+        :: else -> if
+            :: token_
+            :: else -> if
+                :: coming_ > 1
+                :: else -> if
+                    :: held_ > 0 && (is_empty || token_ || !slot_free_) /* the look found that it is needless */
+                    :: lock(); balance(1); unlock()
+                    fi
+                fi
             fi
         fi
     fi;
-    token = none }
+    old = false }
 inline submit_late(late_job) {
     lock();
     if
-    :: !closed_ && late_ > 0 -> late_--; push(late_job); balance(); unlock()
+    :: !closed_ && late_ > 0 -> late_--; push(late_job); balance(1); unlock()
     :: else ->
         atomic { counted_in--; if :: !closed_ -> inline_++; counts = true; begun = begun | bit_of(late_job) :: else fi };
         if :: PLANTED(late_lull_missed) :: else -> close_at_lull() fi;
@@ -240,7 +238,7 @@ inline submit(new_job) { /* run, and the first half of submit */
     if
     :: failed -> failed = false /* it throws */
     :: else ->
-        if :: PLANTED(token_read_early) -> token = token_ :: else fi;
+        if :: PLANTED(token_read_early) -> old = token_ || coming_ > 1 :: else fi;
         atomic { counted_in++; if :: closing :: else -> begun = begun | bit_of(new_job); sent = true fi };
         if
         :: sent -> sent = false; push(new_job); submit_pushed()
@@ -250,7 +248,7 @@ inline submit(new_job) { /* run, and the first half of submit */
 inline set_limit(limit) {
     lock(); limit_ = limit;
     do :: len(parked_) > limit_ -> dismiss() :: else -> break od;
-    balance(); unlock() }
+    balance(1); unlock() }
 inline wait() {
     lock();
     do
@@ -276,18 +274,22 @@ inline pop_past_gap() { /* next */
 inline run_here() {
     blocked_--; take(); grant(); unlock();
     do :: pop_past_gap(); if :: next == NONE -> break :: else -> begin_job(next); end_job(next); next = NONE fi od;
-    lock(); held_--; blocked_++; balance() }
+    lock(); held_--; blocked_++; balance(1) }
 #define join(left) !(alive & bit_of(left))
 #define how_many_alive ((alive & 1) + (alive >> 1 & 1) + (alive >> 2 & 1))
+#define is_alone (is_exiting && workers_ - leaving_ == blocked_ && growing_ == 0 && !PLANTED(no_last_resort))
 inline drain(is_exiting) {
     atomic { !mutex_ -> mutex_ = true; draining_ = true };
     closing = true;
-    if :: is_exiting -> exits_++; held_--; blocked_++; balance() :: else fi;
+    if :: is_exiting -> exits_++; held_--; blocked_++; balance(1) :: else fi;
     close_at_lull();
     do
     :: closed_ -> break
-    :: else -> if
-        :: is_exiting && workers_ - leaving_ == blocked_ && growing_ == 0 && may_send && !PLANTED(no_last_resort) -> run_here()
+    :: else -> if :: is_alone -> may_send() :: else fi;
+        if
+        :: may -> may = false; balance(1);
+            if :: is_alone -> may_send() :: else fi;
+            if :: may -> may = false; run_here() :: else fi
         :: else -> await_change()
         fi;
         close_at_lull()
@@ -300,27 +302,29 @@ inline drain(is_exiting) {
 
 /* --- pool: what a worker does --- */
 inline look_around() {
+    atomic { old = token_; token_ = true; has_token[self] = !old };
     if
-    :: has_token[self]
-    :: else -> atomic { token = token_; token_ = looks; has_token[self] = (token == none); token = none }
-    fi;
-    if
-    :: has_token[self] && changed_ != 0 -> lock(); is_idle(); was_idle = false; if :: idle -> idle = false; ring() :: else fi; unlock()
-    :: else
-    fi }
-inline hand_on() {
-    atomic {
-        just_came = has_just_come[self]; has_just_come[self] = false;
-        had_token = has_token[self]; has_token[self] = false;
-        if :: had_token -> token_ = none :: else fi };
-    if
-    :: (had_token || just_came) && !PLANTED(no_hand_on) && slot_free_ -> if
-        :: is_empty
-        :: else -> lock(); balance(); if :: just_came -> send_helper() :: else fi; unlock()
+    :: !old ->
+        if :: is_coming[self] -> atomic { is_coming[self] = false; coming_-- } :: else fi;
+        if
+        :: changed_ != 0 -> lock(); is_idle(); was_idle = false; if :: idle -> idle = false; ring() :: else fi; unlock()
+        :: else
         fi
     :: else
     fi;
-    just_came = false; had_token = false }
+    old = false }
+inline hand_on() {
+    atomic { has_come = is_coming[self]; has_looked = has_token[self]; is_coming[self] = false; has_token[self] = false;
+        if :: has_come -> coming_-- :: else fi };
+    if :: has_looked -> token_ = false :: else fi;
+    if
+    :: (has_come || has_looked) && !PLANTED(no_hand_on) && slot_free_ -> if
+        :: is_empty
+        :: else -> lock(); balance(1 + has_come); unlock()
+        fi
+    :: else
+    fi;
+    has_come = false; has_looked = false }
 inline find() { /* next */
     pop();
     if :: next == NONE -> look_around(); pop_past_gap() :: else fi;
@@ -333,17 +337,18 @@ inline serve() {
         :: else ->
             atomic { mine = next; next = NONE }; begin_job(mine); run_job(); end_job(mine); mine = NONE;
             atomic { if :: retry_ > 0 && !PLANTED(no_retry) -> retry_--; sent = (retry_ == 0) :: else fi };
-            if :: sent -> sent = false; lock(); balance(); unlock() :: else fi
+            if :: sent -> sent = false; lock(); balance(1); unlock() :: else fi
         fi
     od }
 inline park() { /* stays */
     lock();
-    if :: has_token[self] -> atomic { has_token[self] = false; token_ = none } :: else fi;
+    if :: has_token[self] -> atomic { has_token[self] = false; token_ = false } :: else fi;
+    if :: is_coming[self] -> atomic { is_coming[self] = false; coming_-- } :: else fi;
     atomic { held_--; if
         :: !closed_ && len(parked_) < limit_ -> parked_!!self; stays = true
         :: else -> is_dismissed[self] = true; leaving_++
         fi };
-    balance(); close_at_lull();
+    balance(1); close_at_lull();
     if :: changed_ != 0 -> is_idle(); was_idle = false; if :: idle -> idle = false; ring() :: else fi :: else fi;
     unlock() }
 inline leave() {
@@ -359,12 +364,12 @@ inline get(whose) {
     :: else ->
         atomic { awaited[self] = whose; waiting = waiting | bit_of(mine); running--; blocked_++;
             if :: PLANTED(slot_not_given_back) :: else -> held_-- fi };
-        balance(); close_at_lull(); unlock();
+        balance(1); close_at_lull(); unlock();
         (ready & bit_of(whose));
         atomic { !mutex_ -> mutex_ = true; awaited[self] = NONE }; /* unblock */
         if
         :: closed_ -> assert(!(begun & bit_of(whose)))
-        :: else -> blocked_--; resuming_!self; if :: PLANTED(resumes_last) :: else -> balance() fi
+        :: else -> blocked_--; resuming_!self; if :: PLANTED(resumes_last) :: else -> balance(1) fi
         fi;
         unlock(); sleep();
         atomic { waiting = waiting & ~bit_of(mine); may_run() }
@@ -372,7 +377,7 @@ inline get(whose) {
 inline run_job() {
     do
     :: job[mine]?submits(object) ->
-        if :: PLANTED(token_read_early) -> token = token_ :: else fi;
+        if :: PLANTED(token_read_early) -> old = token_ || coming_ > 1 :: else fi;
         atomic { submitted++; begun = begun | bit_of(object) };
         push(object); submit_pushed()
     :: job[mine]?gets(object) -> get(object)
@@ -384,7 +389,7 @@ inline run_job() {
     od; object = 0 }
 
 proctype worker(byte self) {
-    LOCALS; byte mine = NONE, before = NONE; bool just_came, had_token, stays;
+    LOCALS; byte mine = NONE, before = NONE; bool has_come, has_looked, stays;
     do
     :: sleep();
         do
