@@ -1,19 +1,24 @@
 /* The protocol of the rooms queue, slots, pool and lifetime of include/background.hpp, for the model checker Spin: see run.
- * Every name is that of the header's function or variable. A step is one access to what others read without the lock,
- * with all that mutex_ guards; the order is sequential consistency, what weaker ones do the header argues by itself.
- * Left out: fork, and looks (one that finds nothing changes nothing, one that finds a job is the pop that comes after it).
+ * Every name is that of the header's function or variable. Left out: fork; looks (one that finds nothing changes nothing,
+ * one that finds a job is the pop that comes after it); that exit() interrupts a wait; orders weaker than seq_cst.
+ *
+ * A step accesses one of the variables that others use without mutex_, with what mutex_ guards. Taking mutex_ may belong to
+ * the step that follows, releasing it and waking to the one before: others see no difference. pop is one step: who pops
+ * holds popping_, so what it sees first stays first until it has read recall_.
+ *
  * Threads and jobs have programs, messages in channels: `main!submits(0)`, `job[0]!gets(1)`. A function that may return
- * something sets a variable of that name or as its comment says. Sets are of bits. */
+ * something sets a variable, which its comment names. Sets are of bits. Faults are planted by name (PLANTED). */
 #define WORKERS 3
 #define JOBS 4
 #define NONE 15
 #define bit_of(each) (1 << (each))
-#define LOCALS byte next = NONE, next_worker = NONE, told, place, object, next_resuming; \
-    bool old, may, sent, failed, recalled, idle, was_idle, counts, refused; byte count, most_sent; short sum
+#define LOCALS byte next = NONE, next_worker = NONE, told, place, object, count, most_sent; \
+    bool may, old, failed, recalled, idle, was_idle, counts; short sum
+
 #define PLANTED(fault) (planted == fault)
 #define no_hand_on 1
 #define no_second_look 2
-#define slot_not_given_back 3
+#define slot_kept 3
 #define recall_read_early 4
 #define token_read_early 5
 #define closes_while_growing 6
@@ -24,28 +29,29 @@
 #define ready_is_cut_off 11
 #define wakes_untold 12
 #define no_last_resort 13
-#define as_the_header_is 14
+#define finished_read_last 14
+#define cut_off_read_first 15
+#define gap_is_empty 16
 
 mtype:verb = { submits, sets_n, waits, drains, gets, holds_for, awaits_retry, exits };
 chan main = [5] of { mtype:verb, byte };
-chan other[2] = [2] of { mtype:verb, byte };       /* threads that are no workers */
-chan job[JOBS] = [2] of { mtype:verb, byte };
-bool mutex_, popping_, slot_free_ = true, token_, recall_, staffed_, draining_, closing, closed_;
+chan other[2] = [2] of { mtype:verb, byte };        /* threads that are no workers */
+chan job[JOBS] = [3] of { mtype:verb, byte };
+bool mutex_, slot_free_ = true, token_, recall_, staffed_, draining_, closing, closed_;
 byte limit_, coming_, held_, workers_, growing_, blocked_, leaving_, exits_, late_ = 1, inline_, retry_, last_left_ = NONE;
 byte counted_in, submitted, finished;               /* queue::submitted_; the sums of what the workers count */
 byte queue_[JOBS], head, end_;                      /* jobs by their place */
-bool linked[JOBS + 3];                                /* places: the gap is before one that is not */
+bool linked[JOBS + 3];                              /* by place; one that is not is a gap */
 chan parked_ = [WORKERS] of { byte };               /* sorted, as no promise depends on the order */
 chan resuming_ = [WORKERS] of { byte };
-chan spare_ = [WORKERS] of { byte };                /* and all that have not been started yet */
+chan spare_ = [WORKERS] of { byte };                /* and those that have not been started yet */
 byte changed_, told_;                               /* processes asleep on the bell; workers that are told to go on */
-bool has_token[WORKERS], is_coming[WORKERS], is_dismissed[WORKERS];
+bool is_coming[WORKERS], is_dismissed[WORKERS];
 byte awaited[WORKERS] = NONE;                       /* the job whose future a job waits for in get() */
-/* Known to the assertions alone: sets of jobs, of workers that have a thread; how many jobs run now. */
-byte begun, started, over, ready, waiting, alive, running; bool ends;
-/* What a scenario sets: allowances, and what an assertion demands. */
-byte failures, spurious;                            /* starts of threads that may fail, spurious wake-ups */
-hidden byte workers = 2, n = 1, most, needed, alone = NONE, scenario, planted;
+/* Known to the assertions alone: sets of jobs and of workers that have a thread; how many jobs run, and threads there are. */
+byte begun, started, ready, over, waiting, alive, running, threads; bool ends;
+byte failures, spurious;                            /* so many starts may fail, so many wake-ups are spurious */
+hidden byte workers = 2, n = 1, most, needed, alone = NONE, planted, scenario; /* of the scenario: see scenarios.pml */
 
 #define is_empty (head == end_)
 #define has_free (held_ < limit_)
@@ -61,47 +67,37 @@ inline check() { d_step { /* (1), whenever the mutex is released */
     assert(slot_free_ == has_free && recall_ == are_wanted_back && (len(resuming_) == 0 || !has_free)) } }
 inline lock() { atomic { !mutex_ -> mutex_ = true } }
 inline tell(who) { told = told | bit_of(who) }
-inline tell_all() { atomic { assert((told & told_) == 0); told_ = told_ | told; told = 0 } }
-inline unlock() {
-    if
-    :: atomic { told == 0 -> check(); mutex_ = false }
-    :: atomic { told != 0 -> check(); mutex_ = false }; tell_all()
-    fi }
-inline sleep() { /* a spurious wake-up sleeps on */
+inline tell_all() { assert((told & told_) == 0); told_ = told_ | told; told = 0 }
+inline unlock() { atomic { check(); mutex_ = false; tell_all() } }
+inline sleep() {
     do
     :: atomic { told_ & bit_of(self) -> told_ = told_ & ~bit_of(self); break }
     :: atomic { spurious > 0 && !(told_ & bit_of(self)) -> spurious--; if :: PLANTED(wakes_untold) -> break :: else fi }
     od }
 inline ring() { changed_ = 0 }
 inline await_change() { /* a spurious wake-up returns, which is more than the header allows: its callers look again */
-    if :: told == 0 :: else -> tell_all() fi;
-    atomic { check(); changed_ = changed_ | bit_of(_pid); mutex_ = false };
+    atomic { check(); changed_ = changed_ | bit_of(_pid); mutex_ = false; tell_all() };
     if
     :: atomic { !mutex_ && !(changed_ & bit_of(_pid)) -> mutex_ = true }
-    :: atomic { !mutex_ && spurious > 0 && (changed_ & bit_of(_pid)) -> spurious--; changed_ = changed_ & ~bit_of(_pid);
-        mutex_ = true }
+    :: atomic { !mutex_ && spurious > 0 && (changed_ & bit_of(_pid)) -> mutex_ = true; spurious--;
+        changed_ = changed_ & ~bit_of(_pid) }
     fi }
 
 /* --- queue --- */
 inline push(pushed) {
-    atomic { place = end_; queue_[place] = pushed; end_++; begun = begun | bit_of(pushed) };
+    atomic { place = end_; queue_[place] = pushed; end_++ };
     atomic { linked[place] = true; place = 0 } }
-inline see_first() { if :: head < end_ && linked[head] -> next = queue_[head] :: else fi }
-inline pop() { /* next: a job, or NONE */
-    atomic { !popping_ -> if
-        :: PLANTED(recall_read_early) -> recalled = recall_; popping_ = true
-        :: else -> see_first(); popping_ = (next != NONE)
-        fi };
+inline unlink_first() { /* next */
     if
-    :: atomic { popping_ && (next != NONE || PLANTED(recall_read_early)) ->
-        if :: PLANTED(recall_read_early) -> see_first() :: else -> recalled = recall_ fi;
-        if
-        :: next == NONE
-        :: next != NONE && (recalled || (head + 1 < end_ && !linked[head + 1])) -> next = NONE
-        :: else -> linked[head] = false; queue_[head] = 0; head++
-        fi;
-        recalled = false; popping_ = false }
+    :: head < end_ && linked[head] && !is_gap(head + 1) && !recalled ->
+        next = queue_[head]; queue_[head] = 0; linked[head] = false; head++
     :: else
+    fi;
+    recalled = false }
+inline pop() { /* next: a job, or NONE */
+    if
+    :: atomic { !PLANTED(recall_read_early) -> recalled = recall_; unlink_first() }
+    :: atomic { PLANTED(recall_read_early) -> recalled = recall_ }; atomic { unlink_first() }
     fi }
 
 /* --- pool: decisions, under mutex_ --- */
@@ -109,84 +105,96 @@ inline take() { held_++; assert(held_ <= limit_) } /* (4) */
 inline grant() {
     atomic {
         do
-        :: len(resuming_) > 0 && has_free -> resuming_?next_resuming; tell(next_resuming); take(); next_resuming = 0
+        :: len(resuming_) > 0 && has_free -> resuming_?next_worker; tell(next_worker); next_worker = NONE; take()
         :: else -> break
         od;
         recall_ = are_wanted_back };
     slot_free_ = has_free }
 inline start() { /* next_worker: a worker, or NONE if no thread can be had */
-    atomic { growing_++; if
+    atomic { growing_++;
+        if
         :: len(spare_) > 0 -> spare_?next_worker
-        :: len(spare_) > 0 && failures > 0 -> failures--
+        :: failures > 0 && len(spare_) > 0 -> failures--
         :: len(spare_) == 0
-        fi };
-    unlock();
-    atomic { !mutex_ -> mutex_ = true; growing_--; ring(); if
+        fi;
+        unlock() };
+    atomic { lock(); growing_--; ring();
+        if
         :: next_worker == NONE -> retry_ = 1
         :: else -> is_dismissed[next_worker] = false; alive = alive | bit_of(next_worker);
-            workers_++; staffed_ = true; retry_ = 0; assert(workers_ <= needed)
+            workers_++; assert(workers_ <= needed); staffed_ = true; retry_ = 0
         fi } }
 inline may_send() { /* may */
     if
     :: !has_free || closed_ || token_
-    :: else -> count = coming_; atomic { !popping_ -> may = has_more_than(count); count = 0 }
+    :: else -> count = coming_; atomic { may = has_more_than(count); count = 0 }
     fi }
-inline send() { /* sent; refused: no thread can be had */
-    take(); grant(); coming_++;
+inline send() { /* next_worker: who has been sent, or NONE if no thread can be had */
+    atomic { take(); slot_free_ = has_free }; /* which is all that grant() can do here */
+    atomic { coming_++; if :: len(parked_) > 0 -> parked_?next_worker :: else fi };
+    if :: next_worker == NONE -> start() :: else fi;
     if
-    :: len(parked_) > 0 -> parked_?next_worker
-    :: len(parked_) == 0 && !is_empty -> start(); refused = (next_worker == NONE)
-    :: len(parked_) == 0 && is_empty /* another worker took the job meanwhile */
-    fi;
-    if
-    :: next_worker != NONE -> atomic { is_coming[next_worker] = true; tell(next_worker); next_worker = NONE; sent = true }
+    :: next_worker != NONE -> atomic { is_coming[next_worker] = true; tell(next_worker) }
     :: else -> coming_--; held_--; grant()
     fi }
 inline balance(at_most) {
     grant(); most_sent = at_most;
     do
-    :: most_sent > 0 -> may_send();
+    :: most_sent == 0 -> break
+    :: else -> may_send();
         if
         :: !may -> break
         :: else -> may = false; send();
             if
-            :: sent -> sent = false; most_sent--
-            :: else -> if
-                :: PLANTED(no_second_look) -> break
-                :: PLANTED(as_the_header_is) && len(parked_) == 0 -> break
-                :: !PLANTED(no_second_look) && !PLANTED(as_the_header_is) && refused && len(parked_) == 0 -> break
-                :: else
-                fi; refused = false
+            :: next_worker != NONE -> next_worker = NONE; most_sent--
+            :: else -> if :: PLANTED(no_second_look) || len(parked_) == 0 -> break :: else fi
             fi
         fi
-    :: else -> break
-    od; refused = false; most_sent = 0 }
+    od;
+    most_sent = 0 }
 inline start_spare() { /* failed */
     if
     :: growing_ > 0 && !PLANTED(starts_at_once) -> await_change()
-    :: else -> start(); if :: next_worker == NONE -> failed = true :: else -> parked_!!next_worker; next_worker = NONE fi
+    :: else -> start(); atomic { if :: next_worker == NONE -> failed = true :: else -> parked_!!next_worker; next_worker = NONE fi }
     fi }
-inline dismiss() { parked_?next_worker; is_dismissed[next_worker] = true; leaving_++; tell(next_worker); next_worker = NONE }
-inline is_idle() { /* idle: then there was a moment without jobs */
-    atomic { sum = 0 - finished; was_idle = (begun == over) };
-    sum = sum + counted_in;
-    sum = sum + submitted; /* outstanding */
-    atomic { idle = (sum == 0 && held_ <= token_); sum = 0 } }
-inline cut_off() { /* is subtracted from sum */
-    sum = sum - exits_;
+inline dismiss_parked(kept) { atomic {
     do
-    :: place < WORKERS -> if
-        :: exits_ > 0 && awaited[place] != NONE && (PLANTED(ready_is_cut_off) || !(ready & bit_of(awaited[place]))) -> sum--
-        :: else
-        fi; place++
+    :: len(parked_) > kept ->
+        parked_?next_worker; is_dismissed[next_worker] = true; leaving_++; tell(next_worker); next_worker = NONE
     :: else -> break
-    od; place = 0 }
+    od } }
+inline outstanding() { /* sum; was_idle: there was a moment without jobs */
+    if
+    :: atomic { !PLANTED(finished_read_last) -> sum = sum - finished; was_idle = (begun == over) };
+        sum = sum + counted_in; sum = sum + submitted
+    :: atomic { PLANTED(finished_read_last) -> sum = sum + submitted; was_idle = (begun == over) };
+        sum = sum + counted_in; sum = sum - finished
+    fi }
+inline is_idle() { /* idle */
+    outstanding();
+    atomic { idle = (sum == 0 && held_ <= token_); sum = 0 } }
+inline ring_if_idle() {
+    if :: changed_ != 0 -> is_idle(); was_idle = false; if :: idle -> idle = false; ring() :: else fi :: else fi }
+inline cut_off() { /* is subtracted from sum */
+    atomic { sum = sum - exits_;
+        do
+        :: place == WORKERS || exits_ == 0 -> break
+        :: else ->
+            if
+            :: awaited[place] != NONE && (PLANTED(ready_is_cut_off) || !(ready & bit_of(awaited[place]))) -> sum--
+            :: else
+            fi;
+            place++
+        od;
+        place = 0 } }
 inline close_at_lull() {
     if
     :: draining_ && !closed_ && (growing_ == 0 || PLANTED(closes_while_growing)) ->
-        sum = 0 - finished; sum = sum + counted_in; sum = sum + submitted; /* outstanding */
-        atomic { cut_off(); if
-            :: sum == 0 -> closed_ = true; staffed_ = true; do :: len(parked_) > 0 -> dismiss() :: else -> break od; ring()
+        if :: PLANTED(cut_off_read_first) -> cut_off(); outstanding() :: else -> outstanding(); cut_off() fi;
+        was_idle = false;
+        atomic {
+            if
+            :: sum == 0 -> closed_ = true; staffed_ = true; dismiss_parked(0); ring()
             :: else -> sum = 0
             fi }
     :: else
@@ -200,54 +208,41 @@ inline staff() { /* failed */
         do :: staffed_ || failed -> break :: else -> start_spare(); failed = failed && !staffed_ od;
         unlock()
     fi }
-inline submit_pushed() { /* the second half of submit */
+inline read_early() { if :: PLANTED(token_read_early) -> old = token_ || coming_ > 1 :: else fi }
+inline send_for_pushed() { /* the second half of submit: it skips the rest whenever one of these holds, or else goes on */
     if
     :: PLANTED(token_read_early) && old
-    :: !PLANTED(token_read_early) || !old -> if
-        :: !slot_free_
-        :: else -> if
-            :: token_
-            :: else -> if
-                :: coming_ > 1
-                :: else -> if
-                    :: held_ > 0 && (is_empty || token_ || !slot_free_) /* the look found that it is needless */
-                    :: lock(); balance(1); unlock()
-                    fi
-                fi
-            fi
-        fi
+    :: !PLANTED(token_read_early) && (!slot_free_ || token_ || coming_ > 1 || (held_ > 0 && is_empty))
+    :: !old && (slot_free_ || coming_ <= 1) -> lock(); balance(1); unlock()
     fi;
     old = false }
 inline submit_late(late_job) {
     lock();
     if
-    :: !closed_ && late_ > 0 -> late_--; push(late_job); balance(1); unlock()
+    :: !closed_ && late_ > 0 -> late_--; begun = begun | bit_of(late_job); push(late_job); balance(1); unlock()
     :: else ->
         atomic { counted_in--; if :: !closed_ -> inline_++; counts = true; begun = begun | bit_of(late_job) :: else fi };
         if :: PLANTED(late_lull_missed) :: else -> close_at_lull() fi;
         unlock();
         ready = ready | bit_of(late_job);
         if
-        :: counts -> atomic { !mutex_ -> mutex_ = true; inline_--; counts = false; over = over | bit_of(late_job); ring() };
-            unlock()
+        :: counts -> atomic { lock(); inline_--; counts = false; over = over | bit_of(late_job); ring(); unlock() }
         :: else
         fi
     fi }
-inline submit(new_job) { /* run, and the first half of submit */
+inline submit(new_job) { /* and run() */
     staff();
     if
     :: failed -> failed = false /* it throws */
-    :: else ->
-        if :: PLANTED(token_read_early) -> old = token_ || coming_ > 1 :: else fi;
-        atomic { counted_in++; if :: closing :: else -> begun = begun | bit_of(new_job); sent = true fi };
+    :: else -> read_early();
+        atomic { counted_in++; if :: closing -> counts = true :: else -> begun = begun | bit_of(new_job) fi };
         if
-        :: sent -> sent = false; push(new_job); submit_pushed()
-        :: else -> submit_late(new_job)
+        :: !counts -> push(new_job); send_for_pushed()
+        :: else -> counts = false; submit_late(new_job)
         fi
     fi }
 inline set_limit(limit) {
-    lock(); limit_ = limit;
-    do :: len(parked_) > limit_ -> dismiss() :: else -> break od;
+    atomic { lock(); limit_ = limit; dismiss_parked(limit) };
     balance(1); unlock() }
 inline wait() {
     lock();
@@ -258,8 +253,7 @@ inline wait() {
     od;
     unlock() }
 inline may_run() { running++; assert(running <= most && (running == 1 || !(started & ~ready & bit_of(alone)))) }
-inline begin_job(which) {
-    atomic { assert(!(started & bit_of(which))); started = started | bit_of(which); may_run() } } /* (2) */
+inline begin_job(which) { atomic { assert(!(started & bit_of(which))); started = started | bit_of(which); may_run() } } /* (2) */
 inline end_job(which) {
     atomic { running--; ready = ready | bit_of(which) };
     atomic { finished++; over = over | bit_of(which) } }
@@ -268,20 +262,21 @@ inline pop_past_gap() { /* next */
     :: pop();
         if
         :: next != NONE -> break
-        :: else -> if :: recall_ -> break :: else -> if :: is_empty -> break :: else fi fi
+        :: else -> if :: recall_ -> break :: else -> if :: is_empty || PLANTED(gap_is_empty) -> break :: else fi fi
         fi
     od }
 inline run_here() {
-    blocked_--; take(); grant(); unlock();
+    atomic { blocked_--; take(); grant(); unlock() };
     do :: pop_past_gap(); if :: next == NONE -> break :: else -> begin_job(next); end_job(next); next = NONE fi od;
-    lock(); held_--; blocked_++; balance(1) }
+    atomic { lock(); held_--; blocked_++ };
+    balance(1) }
 #define join(left) !(alive & bit_of(left))
 #define how_many_alive ((alive & 1) + (alive >> 1 & 1) + (alive >> 2 & 1))
 #define is_alone (is_exiting && workers_ - leaving_ == blocked_ && growing_ == 0 && !PLANTED(no_last_resort))
 inline drain(is_exiting) {
-    atomic { !mutex_ -> mutex_ = true; draining_ = true };
+    atomic { lock(); draining_ = true };
     closing = true;
-    if :: is_exiting -> exits_++; held_--; blocked_++; balance(1) :: else fi;
+    if :: is_exiting -> atomic { exits_++; held_--; blocked_++ }; balance(1) :: else fi;
     close_at_lull();
     do
     :: closed_ -> break
@@ -295,36 +290,31 @@ inline drain(is_exiting) {
         close_at_lull()
     od;
     do :: workers_ > blocked_ || inline_ > 0 -> await_change() :: else -> break od;
-    atomic { next_worker = last_left_; last_left_ = NONE };
-    unlock();
+    atomic { next_worker = last_left_; last_left_ = NONE; unlock() };
     if :: next_worker != NONE -> join(next_worker); next_worker = NONE :: else fi;
     atomic { assert((begun & ~over & ~waiting) == 0 && how_many_alive == blocked_); ends = true } }
 
 /* --- pool: what a worker does --- */
 inline look_around() {
-    atomic { old = token_; token_ = true; has_token[self] = !old };
+    atomic { if :: !token_ -> token_ = true; has_token = true :: else fi };
     if
-    :: !old ->
-        if :: is_coming[self] -> atomic { is_coming[self] = false; coming_-- } :: else fi;
-        if
-        :: changed_ != 0 -> lock(); is_idle(); was_idle = false; if :: idle -> idle = false; ring() :: else fi; unlock()
+    :: has_token ->
+        atomic { if :: is_coming[self] -> is_coming[self] = false; coming_-- :: else fi };
+        if :: changed_ != 0 -> lock(); ring_if_idle(); unlock() :: else fi
+    :: else
+    fi }
+inline hand_on() { /* of token and being sent a worker has one at most */
+    atomic { if
+        :: is_coming[self] -> is_coming[self] = false; coming_--; sends = 2
+        :: has_token -> has_token = false; token_ = false; sends = 1
         :: else
-        fi
-    :: else
-    fi;
-    old = false }
-inline hand_on() {
-    atomic { has_come = is_coming[self]; has_looked = has_token[self]; is_coming[self] = false; has_token[self] = false;
-        if :: has_come -> coming_-- :: else fi };
-    if :: has_looked -> token_ = false :: else fi;
+        fi };
     if
-    :: (has_come || has_looked) && !PLANTED(no_hand_on) && slot_free_ -> if
-        :: is_empty
-        :: else -> lock(); balance(1 + has_come); unlock()
-        fi
-    :: else
+    :: sends == 0
+    :: sends > 0 && (!slot_free_ || is_empty || PLANTED(no_hand_on))
+    :: sends > 0 && !is_empty && !PLANTED(no_hand_on) -> lock(); balance(sends); unlock()
     fi;
-    has_come = false; has_looked = false }
+    sends = 0 }
 inline find() { /* next */
     pop();
     if :: next == NONE -> look_around(); pop_past_gap() :: else fi;
@@ -334,27 +324,26 @@ inline serve() {
     :: find();
         if
         :: next == NONE -> break
-        :: else ->
-            atomic { mine = next; next = NONE }; begin_job(mine); run_job(); end_job(mine); mine = NONE;
-            atomic { if :: retry_ > 0 && !PLANTED(no_retry) -> retry_--; sent = (retry_ == 0) :: else fi };
-            if :: sent -> sent = false; lock(); balance(1); unlock() :: else fi
+        :: else -> mine = next; next = NONE; begin_job(mine); run_job(); end_job(mine); mine = NONE;
+            atomic { if :: retry_ > 0 && !PLANTED(no_retry) -> retry_--; sends = (retry_ == 0) :: else fi };
+            if :: sends > 0 -> sends = 0; lock(); balance(1); unlock() :: else fi
         fi
     od }
 inline park() { /* stays */
-    lock();
-    if :: has_token[self] -> atomic { has_token[self] = false; token_ = false } :: else fi;
-    if :: is_coming[self] -> atomic { is_coming[self] = false; coming_-- } :: else fi;
+    atomic { lock(); if
+        :: has_token -> has_token = false; token_ = false
+        :: is_coming[self] -> is_coming[self] = false; coming_--
+        :: else
+        fi };
     atomic { held_--; if
         :: !closed_ && len(parked_) < limit_ -> parked_!!self; stays = true
         :: else -> is_dismissed[self] = true; leaving_++
         fi };
-    balance(1); close_at_lull();
-    if :: changed_ != 0 -> is_idle(); was_idle = false; if :: idle -> idle = false; ring() :: else fi :: else fi;
+    balance(1); close_at_lull(); ring_if_idle();
     unlock() }
 inline leave() {
-    atomic { !mutex_ -> mutex_ = true; workers_--; leaving_--; before = last_left_; last_left_ = self; ring() };
-    unlock();
-    if :: before != NONE -> join(before); lock(); spare_!!before; before = NONE; unlock() :: else fi;
+    atomic { lock(); workers_--; leaving_--; before = last_left_; last_left_ = self; ring(); unlock() };
+    if :: before != NONE -> join(before); atomic { lock(); spare_!!before; before = NONE; unlock() } :: else fi;
     alive = alive & ~bit_of(self) }
 inline get(whose) {
     lock(); /* block */
@@ -363,23 +352,21 @@ inline get(whose) {
     :: failed -> unlock(); failed = false /* it throws */
     :: else ->
         atomic { awaited[self] = whose; waiting = waiting | bit_of(mine); running--; blocked_++;
-            if :: PLANTED(slot_not_given_back) :: else -> held_-- fi };
+            if :: PLANTED(slot_kept) :: else -> held_-- fi };
         balance(1); close_at_lull(); unlock();
         (ready & bit_of(whose));
-        atomic { !mutex_ -> mutex_ = true; awaited[self] = NONE }; /* unblock */
+        atomic { lock(); awaited[self] = NONE }; /* unblock */
         if
         :: closed_ -> assert(!(begun & bit_of(whose)))
-        :: else -> blocked_--; resuming_!self; if :: PLANTED(resumes_last) :: else -> balance(1) fi
+        :: else -> atomic { blocked_--; resuming_!self }; if :: PLANTED(resumes_last) :: else -> balance(1) fi
         fi;
         unlock(); sleep();
         atomic { waiting = waiting & ~bit_of(mine); may_run() }
     fi }
 inline run_job() {
     do
-    :: job[mine]?submits(object) ->
-        if :: PLANTED(token_read_early) -> old = token_ || coming_ > 1 :: else fi;
-        atomic { submitted++; begun = begun | bit_of(object) };
-        push(object); submit_pushed()
+    :: atomic { job[mine]?submits(object) -> read_early(); submitted++; begun = begun | bit_of(object) };
+        push(object); send_for_pushed()
     :: job[mine]?gets(object) -> get(object)
     :: job[mine]?holds_for(object) -> (ready & bit_of(object)) /* keeps its slot */
     :: job[mine]?awaits_retry(_) -> (retry_ > 0 || workers_ > 1)
@@ -389,7 +376,7 @@ inline run_job() {
     od; object = 0 }
 
 proctype worker(byte self) {
-    LOCALS; byte mine = NONE, before = NONE; bool has_come, has_looked, stays;
+    LOCALS; byte mine = NONE, before = NONE, sends; bool has_token, stays;
     do
     :: sleep();
         do
@@ -406,12 +393,14 @@ proctype thread(chan program) {
     :: program?waits(object) -> wait(); assert((over & object) == object)
     :: program?holds_for(object) -> (ready & bit_of(object))
     :: program?drains(_) -> drain(false)
-    :: empty(program) -> break
+    :: atomic { empty(program) -> threads--; break }
     od }
-proctype nobody_sleeps_for_ever() { timeout -> assert(ends) } /* (3); and the drain ends */
+/* (3), and the drain ends, and so does what the threads do, unless a job exits */
+proctype nobody_sleeps_for_ever() { timeout -> assert(ends && (threads == 0 || exits_ > 0)) }
+#define SCENARIO(name) scenario == __COUNTER__ /* they are numbered from 0, in their order */
 init { byte each;
     d_step {
-        c_code { scenario = atoi(getenv("SCENARIO")); planted = atoi(getenv("PLANTED")); };
+        c_code { planted = atoi(getenv("PLANTED")); scenario = atoi(getenv("SCENARIO")); };
         if
 #include "scenarios.pml"
         fi;
@@ -421,5 +410,7 @@ init { byte each;
         do :: each < workers -> spare_!each; each++ :: else -> break od; each = 0
     };
     atomic {
-        run thread(main); run thread(other[0]); run thread(other[1]); run nobody_sleeps_for_ever();
-        do :: each < workers -> run worker(each); each++ :: else -> break od } }
+        run nobody_sleeps_for_ever();
+        do :: each < workers -> run worker(each); each++ :: else -> break od; each = 0;
+        do :: each < 2 -> if :: nempty(other[each]) -> threads++; run thread(other[each]) :: empty(other[each]) fi; each++ :: else -> break od;
+        each = 0; threads++; run thread(main) } }
