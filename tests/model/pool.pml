@@ -15,23 +15,21 @@
 #define LOCALS byte next = NONE, next_worker = NONE, told, place, object, count, most_sent; \
     bool may, old, failed, recalled, idle, was_idle, counts; short sum
 
-#define PLANTED(fault) (planted == fault)
-#define no_hand_on 1
-#define no_second_look 2
-#define slot_kept 3
-#define recall_read_early 4
-#define token_read_early 5
-#define closes_while_growing 6
-#define late_lull_missed 7
-#define resumes_last 8
-#define starts_at_once 9
-#define no_retry 10
-#define ready_is_cut_off 11
-#define wakes_untold 12
-#define no_last_resort 13
-#define finished_read_last 14
-#define cut_off_read_first 15
-#define gap_is_empty 16
+#define PLANTED(fault) (planted == fault)           /* by its name; after it the scenario that has to find it */
+#define no_hand_on 1 /* hold: who has come, or looked around, runs its job without a look at the next */
+#define no_second_look 2 /* two_gets: balance goes away when a start is refused, though somebody has parked meanwhile */
+#define slot_kept 3 /* get_with_one: block does not give the slot back */
+#define recall_read_early 4 /* n_falls: pop reads recall_ before it looks at the first job */
+#define token_read_early 5 /* plain: submit reads token_ and coming_ before it pushes */
+#define closes_while_growing 6 /* stampede: the pool closes while a worker is being started */
+#define resumes_last 7 /* get_with_one: unblock grants nothing: the job resumes when somebody else gives a slot back */
+#define starts_at_once 8 /* stampede: start_spare does not wait for what another thread starts */
+#define no_retry 9 /* retry: no thread is tried for again */
+#define ready_is_cut_off 10 /* exit_ready: exit() in a job also leaves jobs behind whose future is ready */
+#define cut_off_read_first 11 /* exit_ready: close_at_lull reads outstanding() after cut_off() */
+#define wakes_untold 12 /* spurious: a parker takes a spurious wake-up for a call */
+#define no_last_resort 13 /* exit_refused: the exiting thread runs no jobs */
+#define finished_read_last 14 /* wait_beside: outstanding() reads what has finished after what was submitted */
 
 mtype:verb = { submits, sets_n, waits, drains, gets, holds_for, awaits_retry, exits };
 chan main = [5] of { mtype:verb, byte };
@@ -222,8 +220,7 @@ inline submit_late(late_job) {
     :: !closed_ && late_ > 0 -> late_--; begun = begun | bit_of(late_job); push(late_job); balance(1); unlock()
     :: else ->
         atomic { counted_in--; if :: !closed_ -> inline_++; counts = true; begun = begun | bit_of(late_job) :: else fi };
-        if :: PLANTED(late_lull_missed) :: else -> close_at_lull() fi;
-        unlock();
+        close_at_lull(); unlock();
         ready = ready | bit_of(late_job);
         if
         :: counts -> atomic { lock(); inline_--; counts = false; over = over | bit_of(late_job); ring(); unlock() }
@@ -262,7 +259,7 @@ inline pop_past_gap() { /* next */
     :: pop();
         if
         :: next != NONE -> break
-        :: else -> if :: recall_ -> break :: else -> if :: is_empty || PLANTED(gap_is_empty) -> break :: else fi fi
+        :: else -> if :: recall_ -> break :: else -> if :: is_empty -> break :: else fi fi
         fi
     od }
 inline run_here() {
