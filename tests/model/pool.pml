@@ -1,13 +1,14 @@
-/* The protocol of the rooms queue, slots, pool and lifetime of include/background.hpp, for the model checker Spin: see run.
- * Every name is that of the header's function or variable. Left out: fork; looks (one that finds nothing changes nothing,
- * one that finds a job is the pop that comes after it); that exit() interrupts a wait; orders weaker than seq_cst.
+/* The protocol of the rooms queue, slots, pool and lifetime of include/background.hpp, for the model checker Spin: see
+ * run. Every name is that of the header's function or variable. Left out: fork; looks (one that finds nothing changes
+ * nothing, one that finds a job is the pop that comes after it); that exit() interrupts a wait; weaker memory orders.
  *
- * A step accesses one of the variables that others use without mutex_, with what mutex_ guards. Taking mutex_ may belong to
- * the step that follows, releasing it and waking to the one before: others see no difference. pop is one step: who pops
- * holds popping_, so what it sees first stays first until it has read recall_.
+ * A step accesses one of the variables that others use without mutex_, and any that mutex_ guards. It may begin with
+ * taking mutex_, and end with releasing it and waking: others see no difference. pop is one step: who pops holds
+ * popping_, so what it sees first stays first until it has read recall_. Where a step reads more than one such variable
+ * (send_for_pushed, hand_on) it allows all that the header does, and more.
  *
- * Threads and jobs have programs, messages in channels: `main!submits(0)`, `job[0]!gets(1)`. A function that may return
- * something sets a variable, which its comment names. Sets are of bits. Faults are planted by name (PLANTED). */
+ * Threads and jobs have programs, messages in channels: `main!submits(0)`, `job[0]!gets(1)`. A function that returns
+ * something sets a variable, which its comment names. Sets are of bits. */
 #define WORKERS 3
 #define JOBS 4
 #define NONE 15
@@ -32,11 +33,12 @@
 #define finished_read_last 14 /* wait_beside: outstanding() reads what has finished after what was submitted */
 
 mtype:verb = { submits, sets_n, waits, drains, gets, holds_for, awaits_retry, exits };
-chan main = [5] of { mtype:verb, byte };
+chan main = [6] of { mtype:verb, byte };
 chan other[2] = [2] of { mtype:verb, byte };        /* threads that are no workers */
 chan job[JOBS] = [3] of { mtype:verb, byte };
 bool mutex_, slot_free_ = true, token_, recall_, staffed_, draining_, closing, closed_;
-byte limit_, coming_, held_, workers_, growing_, blocked_, leaving_, exits_, late_ = 1, inline_, retry_, last_left_ = NONE;
+byte limit_, coming_, held_, workers_, growing_, blocked_, leaving_, exits_, late_ = 1, inline_, retry_;
+byte last_left_ = NONE;
 byte counted_in, submitted, finished;               /* queue::submitted_; the sums of what the workers count */
 byte queue_[JOBS], head, end_;                      /* jobs by their place */
 bool linked[JOBS + 3];                              /* by place; one that is not is a gap */
@@ -46,8 +48,9 @@ chan spare_ = [WORKERS] of { byte };                /* and those that have not b
 byte changed_, told_;                               /* processes asleep on the bell; workers that are told to go on */
 bool is_coming[WORKERS], is_dismissed[WORKERS];
 byte awaited[WORKERS] = NONE;                       /* the job whose future a job waits for in get() */
-/* Known to the assertions alone: sets of jobs and of workers that have a thread; how many jobs run, and threads there are. */
-byte begun, started, ready, over, waiting, alive, running, threads; bool ends;
+/* Known to the assertions alone. */
+byte begun, started, ready, over, waiting;          /* sets of jobs; ready: the future; waiting: in get() or exit() */
+byte alive, running, threads; bool ends;            /* workers with a thread, jobs that run, threads with a program */
 byte failures, spurious;                            /* so many starts may fail, so many wake-ups are spurious */
 hidden byte workers = 2, n = 1, most, needed, alone = NONE, planted, scenario; /* of the scenario: see scenarios.pml */
 
@@ -153,7 +156,11 @@ inline balance(at_most) {
 inline start_spare() { /* failed */
     if
     :: growing_ > 0 && !PLANTED(starts_at_once) -> await_change()
-    :: else -> start(); atomic { if :: next_worker == NONE -> failed = true :: else -> parked_!!next_worker; next_worker = NONE fi }
+    :: else -> start();
+        if
+        :: next_worker == NONE -> failed = true
+        :: else -> atomic { parked_!!next_worker; next_worker = NONE }
+        fi
     fi }
 inline dismiss_parked(kept) { atomic {
     do
@@ -207,11 +214,11 @@ inline staff() { /* failed */
         unlock()
     fi }
 inline read_early() { if :: PLANTED(token_read_early) -> old = token_ || coming_ > 1 :: else fi }
-inline send_for_pushed() { /* the second half of submit: it skips the rest whenever one of these holds, or else goes on */
+inline send_for_pushed() { /* the second half of submit */
     if
     :: PLANTED(token_read_early) && old
     :: !PLANTED(token_read_early) && (!slot_free_ || token_ || coming_ > 1 || (held_ > 0 && is_empty))
-    :: !old && (slot_free_ || coming_ <= 1) -> lock(); balance(1); unlock()
+    :: !old && (slot_free_ || coming_ <= 1 || PLANTED(token_read_early)) -> lock(); balance(1); unlock()
     fi;
     old = false }
 inline submit_late(late_job) {
@@ -219,7 +226,8 @@ inline submit_late(late_job) {
     if
     :: !closed_ && late_ > 0 -> late_--; begun = begun | bit_of(late_job); push(late_job); balance(1); unlock()
     :: else ->
-        atomic { counted_in--; if :: !closed_ -> inline_++; counts = true; begun = begun | bit_of(late_job) :: else fi };
+        atomic { counted_in--;
+            if :: !closed_ -> inline_++; counts = true; begun = begun | bit_of(late_job) :: else fi };
         close_at_lull(); unlock();
         ready = ready | bit_of(late_job);
         if
@@ -244,13 +252,16 @@ inline set_limit(limit) {
 inline wait() {
     lock();
     do
-    :: if :: closed_ -> idle = (workers_ == 0) :: else -> is_idle(); idle = idle && inline_ == 0; assert(was_idle || !idle) fi;
-        was_idle = false;
+    ::  if
+        :: closed_ -> idle = (workers_ == 0)
+        :: else -> is_idle(); idle = idle && inline_ == 0; assert(was_idle || !idle); was_idle = false
+        fi;
         if :: idle -> idle = false; break :: else -> await_change() fi
     od;
     unlock() }
 inline may_run() { running++; assert(running <= most && (running == 1 || !(started & ~ready & bit_of(alone)))) }
-inline begin_job(which) { atomic { assert(!(started & bit_of(which))); started = started | bit_of(which); may_run() } } /* (2) */
+inline begin_job(which) { /* (2) */
+    atomic { assert(!(started & bit_of(which))); started = started | bit_of(which); may_run() } }
 inline end_job(which) {
     atomic { running--; ready = ready | bit_of(which) };
     atomic { finished++; over = over | bit_of(which) } }
@@ -344,7 +355,10 @@ inline leave() {
     alive = alive & ~bit_of(self) }
 inline get(whose) {
     lock(); /* block */
-    do :: has_another_unblocked || failed -> break :: else -> start_spare(); failed = failed && !has_another_unblocked od;
+    do
+    :: has_another_unblocked || failed -> break
+    :: else -> start_spare(); failed = failed && !has_another_unblocked
+    od;
     if
     :: failed -> unlock(); failed = false /* it throws */
     :: else ->
@@ -409,5 +423,6 @@ init { byte each;
     atomic {
         run nobody_sleeps_for_ever();
         do :: each < workers -> run worker(each); each++ :: else -> break od; each = 0;
-        do :: each < 2 -> if :: nempty(other[each]) -> threads++; run thread(other[each]) :: empty(other[each]) fi; each++ :: else -> break od;
-        each = 0; threads++; run thread(main) } }
+        if :: nempty(other[0]) -> threads++; run thread(other[0]) :: empty(other[0]) fi;
+        if :: nempty(other[1]) -> threads++; run thread(other[1]) :: empty(other[1]) fi;
+        threads++; run thread(main) } }
