@@ -1,6 +1,8 @@
 /* The protocol of the rooms queue, slots, pool and lifetime of include/background.hpp, for the model checker Spin: see
  * run. Every name is that of the header's function or variable. Left out: fork; looks (one that finds nothing changes
  * nothing, one that finds a job is the pop that comes after it); that exit() interrupts a wait; weaker memory orders.
+ * Searched for are assertions that fail (the numbers are the invariants above class pool) and sleep without an end, not
+ * who is busy without an end.
  *
  * A step accesses one of the variables that others use without mutex_, and any that mutex_ guards. It may begin with
  * taking mutex_, and end with releasing it and waking: others see no difference. pop is one step: who pops holds
@@ -23,7 +25,7 @@
 #define recall_read_early 4 /* n_falls: pop reads recall_ before it looks at the first job */
 #define token_read_early 5 /* plain: submit reads token_ and coming_ before it pushes */
 #define closes_while_growing 6 /* stampede: the pool closes while a worker is being started */
-#define resumes_last 7 /* get_with_one: unblock grants nothing: the job resumes when somebody else gives a slot back */
+#define resumes_last 7 /* get_with_one: unblock grants no slot, and waits until somebody else does */
 #define starts_at_once 8 /* stampede: start_spare does not wait for what another thread starts */
 #define no_retry 9 /* retry: no thread is tried for again */
 #define ready_is_cut_off 10 /* exit_ready: exit() in a job also leaves jobs behind whose future is ready */
@@ -32,6 +34,7 @@
 #define no_last_resort 13 /* exit_refused: the exiting thread runs no jobs */
 #define finished_read_last 14 /* wait_beside: outstanding() reads what has finished after what was submitted */
 
+/* sets_n, gets, holds_for (a wait that keeps its slot) and submits say which; waits says for which jobs, a set. */
 mtype:verb = { submits, sets_n, waits, drains, gets, holds_for, awaits_retry, exits };
 chan main = [6] of { mtype:verb, byte };
 chan other[2] = [2] of { mtype:verb, byte };        /* threads that are no workers */

@@ -1,5 +1,5 @@
-/* The scenarios: how many workers there can be and slots there are, what threads and jobs do (verbs of pool.pml, which
- * includes this), and what goes wrong. `most`: so many jobs may run at the same time, if that is not n. */
+/* The scenarios, included by pool.pml, which has the verbs. There are n slots; so many `workers` can be started, and
+ * `needed` of them may; `most` jobs may run at the same time, if that is not n, and none beside the job `alone`. */
 :: SCENARIO(plain) -> main!submits(0); main!submits(1); main!drains(0)
 :: SCENARIO(spurious) -> spurious = 1; main!submits(0); main!waits(1); main!submits(1); main!drains(0)
 :: SCENARIO(two_submitters) -> n = 2; other[0]!submits(0); main!submits(1); main!waits(2); main!drains(0)
@@ -45,6 +45,8 @@
 :: SCENARIO(late_queued) -> other[0]!submits(0); main!submits(1); main!drains(0)
 :: SCENARIO(late_inline) -> late_ = 0; other[0]!submits(0); main!submits(1); main!drains(0)
 :: SCENARIO(flood) -> other[0]!submits(0); other[0]!submits(1); other[1]!submits(2); main!drains(0)
+:: SCENARIO(late_get) -> n = 2; late_ = 0; job[0]!gets(1); other[0]!submits(1); main!submits(0); main!drains(0)
+:: SCENARIO(late_hold) -> n = 2; late_ = 0; job[0]!holds_for(1); other[0]!submits(1); main!submits(0); main!drains(0)
 :: SCENARIO(late_wait) -> late_ = 0; other[0]!submits(0); other[1]!waits(0); main!submits(1); main!drains(0)
 :: SCENARIO(exit_blocked) -> job[0]!gets(1); job[1]!exits(0); main!submits(0); main!submits(1); main!submits(2)
 :: SCENARIO(exit_ready) -> n = 2; workers = 3; job[0]!gets(1); job[2]!exits(0);
