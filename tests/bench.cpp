@@ -484,6 +484,51 @@ template<class Pool> void submit_and_get(const settings& s, results& r) {
     }
 }
 
+// Beside one endless loop a processor, of the same priority: what laptops, CI and shared servers are.
+template<class Pool> void submit_and_get_busy(const settings& s, results& r) {
+    if constexpr (Pool::gives_futures) {
+        std::atomic<bool> over{false};
+        std::vector<std::thread> loops;
+        for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i)
+            loops.emplace_back([&over] {
+                while (!over.load(std::memory_order_relaxed)) {}
+            });
+        const int trips = s.jobs<Pool>(10'000);
+        with<Pool>(s.n, [&](Pool& pool) {
+            const stopwatch watch;
+            for (int i = 0; i < trips; ++i)
+                sink = sink + static_cast<std::uint64_t>(pool.submit([] { return 1; }).get());
+            r.add("W2 the same on a busy machine, mean, ns", Pool::name, watch.ns() / trips);
+        });
+        over = true;
+        for (auto& loop : loops) loop.join();
+    }
+}
+
+// How soon jobs that mostly wait all run.
+template<class Pool> void fan_out(const settings&, results& r) {
+    if constexpr (Pool::gives_futures) {
+        std::vector<double> last;
+        with<Pool>(32, [&](Pool& pool) {
+            for (int round = 0; round < 60; ++round) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(3)); // all workers are parked
+                std::array<double, 32> starts{};
+                std::vector<std::future<void>> jobs;
+                const stopwatch watch;
+                for (auto& start : starts)
+                    jobs.push_back(pool.submit([&watch, &start] {
+                        start = watch.ns();
+                        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+                    }));
+                if (Pool::waits_before_get) pool.wait();
+                for (auto& job : jobs) job.get();
+                if (round >= 10) last.push_back(*std::max_element(starts.begin(), starts.end()) / 1000);
+            }
+        });
+        r.add("W10 until 32 parked workers are all at work, us", Pool::name, quantile(last, 0.5));
+    }
+}
+
 template<class Pool> void read_all_results(const settings& s, results& r) {
     if constexpr (Pool::gives_futures) {
         const int jobs = s.jobs<Pool>(100'000);
@@ -632,7 +677,8 @@ template<class... Pools> std::vector<workload> compare() {
             {"W1", {drop_the_futures<Pools>...}},    {"W2", {submit_and_get<Pools>...}},
             {"W3", {read_all_results<Pools>...}},    {"W4", {four_submitters<Pools>...}},
             {"W5", {jobs_submit_jobs<Pools>...}},    {"W6", {idle<Pools>...}},
-            {"W7", {efficiency<Pools>...}},          {"W9", {growth<Pools>...}}};
+            {"W7", {efficiency<Pools>...}},          {"W9", {growth<Pools>...}},
+            {"W2", {submit_and_get_busy<Pools>...}}, {"W10", {fan_out<Pools>...}}};
 }
 
 const auto workloads = compare<with_background,
@@ -679,7 +725,7 @@ settings read_command_line(char** argument) {
         ++argument;
     }
     if (std::none_of(workloads.begin(), workloads.end(), [&s](const workload& w) { return s.wants(w.id); }))
-        refuse("--only takes some of W0 to W9, with commas between them");
+        refuse("--only takes some of W0 to W10, with commas between them");
     constexpr double one_round = 40; // seconds, all workloads with all peers at full size
     if (s.rounds == 0) s.rounds = s.seconds >= 3 * one_round ? static_cast<int>(s.seconds / one_round) : 1;
     s.scale = std::min(1.0, s.seconds / (one_round * s.rounds));

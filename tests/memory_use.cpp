@@ -55,6 +55,34 @@ TEST_CASE("The memory of a hundred thousand queued jobs is given back") {
     CHECK(ran == 2 * jobs);
 }
 
+TEST_CASE("A kept future costs at most 2 KiB, whatever became of its neighbours") {
+    background::n = 2;
+    background::run([] {}).get();
+    background::wait();
+    const int jobs = times(40'000);
+    std::vector<std::future<int>> kept;
+    kept.reserve(static_cast<std::size_t>(jobs));
+    const long before = live_bytes;
+    for (int job = 0; job < jobs; ++job) {
+        auto future = background::run([job] { return job; });
+        if (job % 40 == 0) kept.push_back(std::move(future));
+    }
+    background::wait();
+    const long shelved = 100'000; // free chunks, for use again
+    CHECK(live_bytes - before <= 2048L * static_cast<long>(kept.size()) + shelved);
+}
+
+#ifdef __GLIBCXX__
+// So what a promise allocates fits into its job's block, on every processor.
+TEST_CASE("A thousand jobs visit operator new less than five hundred times") {
+    background::n = 1;
+    background::run([] {}).get();
+    const long before = memory.asked_for;
+    for (int job = 0; job < 1000; ++job) REQUIRE(background::run([job] { return job; }).get() == job);
+    CHECK(memory.asked_for - before < 500);
+}
+#endif
+
 TEST_CASE("The memory of jobs does not grow with how many have been run") {
     background::n = 2;
     background::run([] {}).get();
