@@ -157,6 +157,31 @@ TEST_CASE("After a passing failure to start a thread a queued job gets its worke
     background::wait();
 }
 
+namespace {
+
+// Waits for a job that waits for a job, and so on: each level starts a worker.
+void wait_deep(gauge& running, int depth) {
+    running.enter();
+    give_way(20);
+    running.leave();
+    if (depth == 0) return;
+    auto inner = background::run(wait_deep, std::ref(running), depth - 1);
+    background::get(inner);
+}
+
+} // namespace
+
+TEST_CASE("A worker that runs before its starter knows of it waits for that") {
+    if (ran_in_a_process_of_its_own()) return; // no worker is there yet
+    background::n = 1;
+    starters_linger = true;
+    gauge running;
+    for (int round = 0; round < 3; ++round) background::run(wait_deep, std::ref(running), 10).get();
+    starters_linger = false;
+    background::wait();
+    CHECK(running.most() == 1);
+}
+
 TEST_CASE("Any single thread that cannot be started does no harm") {
     for (int failing = 1; failing < 6; ++failing) { // no round starts many more than five
         background::n = 1;

@@ -8,12 +8,14 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sched.h>
 
 namespace support {
 
 inline std::atomic<int> thread_starts{0};             // since the last order below
 inline std::atomic<int> first_failing_start{INT_MAX}; // counted from 1
 inline std::atomic<int> last_failing_start{INT_MAX};
+inline std::atomic<bool> starters_linger{false}; // the new thread runs for a while before its starter goes on
 
 /// The starts from `first` to `last`, counted from 1, will fail.
 inline void fail_threads(int first, int last = INT_MAX) {
@@ -38,7 +40,9 @@ extern "C" int failing_pthread_create(pthread_t* thread, const pthread_attr_t* a
                                       void* argument) {
     const int number = ++support::thread_starts;
     if (number >= support::first_failing_start && number <= support::last_failing_start) return EAGAIN;
-    if (__interceptor_pthread_create) return __interceptor_pthread_create(thread, attributes, start, argument);
-    static const auto real = reinterpret_cast<decltype(&failing_pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
-    return real(thread, attributes, start, argument);
+    static const auto next = reinterpret_cast<decltype(&failing_pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
+    const auto real = __interceptor_pthread_create ? &__interceptor_pthread_create : next;
+    const int outcome = real(thread, attributes, start, argument);
+    for (int turn = 0; support::starters_linger && turn < 2000; ++turn) sched_yield();
+    return outcome;
 }
