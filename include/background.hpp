@@ -29,7 +29,7 @@
 #include <cstdlib>            // atexit
 #include <exception>          // exception_ptr
 #include <future>             // promise, future, shared_future
-#include <memory>             // allocator_arg
+#include <memory>             // allocator_arg, destroy_at
 #include <mutex>              // mutex, unique_lock
 #include <new>                // placement and over-aligned new
 #include <stdexcept>          // invalid_argument
@@ -198,7 +198,7 @@ inline bool on_main_thread() noexcept { return std::this_thread::get_id() == mai
 inline void after_fork_in_child(void (*handler)()) noexcept { ::pthread_atfork(nullptr, nullptr, handler); }
 /// Sleeps for some 50 microseconds, or until a signal comes: sleep_for() may never return amid a storm of signals.
 inline void nap() noexcept {
-    ::timespec const length{0, 50000};
+    struct ::timespec const length{0, 50000};
     ::nanosleep(&length, nullptr);
 }
 #else
@@ -352,7 +352,7 @@ template<class T> void* allocate() {
     if (!cursor.open || detail::round_up(cursor.used, alignof(T)) + size > chunk::bytes) detail::open_chunk(cursor);
     std::size_t const begin = detail::round_up(cursor.used, alignof(T));
     unsigned char* const block = cursor.open->room + begin + alignof(T);
-    ::new (static_cast<void*>(block - sizeof(chunk*))) chunk*(cursor.open);
+    ::new (static_cast<void*>(block - sizeof(void*))) chunk*(cursor.open);
     cursor.used = begin + size;
     ++cursor.handed_out;
     if (cursor.has_ended) detail::give_up_chunks(cursor);
@@ -529,7 +529,7 @@ public:
     static void operator delete(void* block) noexcept { detail::deallocate<call>(block); }
     /// Instead of run(), where there is no worker.
     void discard() noexcept {
-        bound_.~tuple();
+        std::destroy_at(std::addressof(bound_));
         this->release_promise();
     }
     void run() noexcept override {
@@ -562,7 +562,7 @@ private:
     /// The end of a job: all that it holds goes, the callbacks are called, and the future becomes ready.
     template<class Deliver> void finish(std::exception_ptr error, Deliver deliver) noexcept {
         try {
-            bound_.~tuple();
+            std::destroy_at(std::addressof(bound_));
         } catch (...) {
             if (!error) error = std::current_exception();
         }
@@ -728,7 +728,7 @@ private:
 /// Where threads sleep until something in the pool changes. Each has a condition variable of its own, which is told
 /// once: so exit() in a signal handler may interrupt a wait() for ever, and what it waited on is never used again.
 /// (glibc's notify_all() waits for those that it told before.) All is guarded by the mutex of the pool.
-class bell {
+class change_bell {
 public:
     /// Sleeps until the next ring(); the lock is released meanwhile.
     void wait(std::unique_lock<std::mutex>& lock) noexcept {
@@ -1253,7 +1253,7 @@ private:
     slot_counts slots_{static_cast<int>(std::thread::hardware_concurrency())};
     // guarded by mutex_
     alignas(64) std::mutex mutex_{};
-    bell changed_{};              // for wait() and drain(), and who waits for another thread's start of a worker
+    change_bell changed_{};       // for wait() and drain(), and who waits for another thread's start of a worker
     worker_list parked_{};        // workers
     worker_list resuming_{};      // workers whose jobs want their slot again: who wants it longest has it first
     worker_list spare_{};         // what was a worker, for use again
