@@ -12,6 +12,12 @@
 
 #include <pthread.h>
 
+#if SUPPORT_THREAD_SANITIZER
+// The handler ends the process before main joins the thread that sent the signal.
+extern "C" __attribute__((visibility("default"))) const char* __tsan_default_options();
+extern "C" const char* __tsan_default_options() { return "report_thread_leaks=0"; }
+#endif
+
 namespace {
 
 constexpr int jobs = 100;
