@@ -194,6 +194,7 @@ TEST_CASE("exit() in a task whose other jobs have no threads lets no more than n
     CHECK(run("exits_alone", "fails_while_resuming") == exited(7, "one at a time\n"));
 }
 
+#ifdef __GLIBCXX__ // elsewhere nobody can ask a future under a lock
 TEST_CASE("exit() in a task cuts off no job that waits for what is there already") {
     const int n = GENERATE(1, 2, 3, 4);
 #ifdef __GLIBCXX__
@@ -205,6 +206,7 @@ TEST_CASE("exit() in a task cuts off no job that waits for what is there already
         REQUIRE(run("exits_ready", std::to_string(n) + words) == exited(7, "they finished first\n"));
     }
 }
+#endif
 
 TEST_CASE("jobs that other threads submit while the pool drains finish before static objects die") {
     const auto words =
