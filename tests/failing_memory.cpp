@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <future>
 #include <new>
@@ -209,7 +210,7 @@ TEST_CASE("Assigning n and wait and pending need no memory") {
     for (int job = 0; job < 10; ++job) background::run([&ran] { ++ran; });
     memory.refuse(true);
     bool thrown = false;
-    std::size_t pending = 0;
+    std::uint64_t pending = 0;
     try {
         for (const int slots : {4, 1, 3}) background::n = slots;
         pending = background::pending();

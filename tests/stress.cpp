@@ -260,7 +260,7 @@ submitted_job submit(generator& random, int depth) {
     given.depth = depth;
     given.seed = random();
     if (depth > 0 && below(random, 4) == 0)
-        given.what = nesting[random() % nesting.size()];
+        given.what = *(nesting.begin() + static_cast<std::ptrdiff_t>(random() % nesting.size()));
     else
         given.what = always[random() % always.size()];
     const int way = below(random, 3);
@@ -380,9 +380,9 @@ public:
         : thread_{[this, patience, seed] {
               std::unique_lock<std::mutex> lock{mutex_};
               if (over_.wait_for(lock, patience, [this] { return done_; })) return;
-              std::fprintf(stderr, "stress: it hangs; seed %llu, pending %zu, submitted %ld, ran %ld\n",
-                           static_cast<unsigned long long>(seed), background::pending(), total.submitted.load(),
-                           total.ran.load());
+              std::fprintf(stderr, "stress: it hangs; seed %s, pending %s, submitted %ld, ran %ld\n",
+                           std::to_string(seed).c_str(), std::to_string(background::pending()).c_str(),
+                           total.submitted.load(), total.ran.load());
               std::abort();
           }} {}
     watchdog(const watchdog&) = delete;
@@ -419,7 +419,7 @@ int main(int argc, char** argv) {
             return 2;
         }
     }
-    std::printf("stress: seed %llu\n", static_cast<unsigned long long>(seed));
+    std::printf("stress: seed %s\n", std::to_string(seed).c_str());
     std::fflush(stdout);
     const watchdog guard{std::chrono::seconds{seconds + 120}, seed};
 
@@ -448,6 +448,6 @@ int main(int argc, char** argv) {
                 rounds, total.ran.load(), total.threw.load(), total.read.load(), total.read_failures.load(),
                 total.nested.load(), total.waits.load(), total.resizes.load());
     if (complaints == 0) return EXIT_SUCCESS;
-    std::printf("stress: FAILED, seed %llu\n", static_cast<unsigned long long>(seed));
+    std::printf("stress: FAILED, seed %s\n", std::to_string(seed).c_str());
     return EXIT_FAILURE;
 }
