@@ -9,7 +9,7 @@
 const void* a::where_n_is() { return &background::n; }
 int a::n() { return background::n; }
 void a::assign_n(int limit) { background::n = limit; }
-std::size_t a::pending() { return background::pending(); }
+std::uint64_t a::pending() { return background::pending(); }
 void a::wait() { background::wait(); }
 void a::callback(std::function<void(std::exception_ptr)> called) { background::callback(std::move(called)); }
 std::future<int> a::run(std::function<int()> job) { return background::run(std::move(job)); }

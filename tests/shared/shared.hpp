@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <future>
@@ -10,7 +11,7 @@ namespace a {
 const void* where_n_is();
 int n();
 void assign_n(int limit);
-std::size_t pending();
+std::uint64_t pending();
 void wait();
 void callback(std::function<void(std::exception_ptr)> called);
 std::future<int> run(std::function<int()> job);
@@ -21,7 +22,7 @@ namespace b {
 const void* where_n_is();
 int n();
 void assign_n(int limit);
-std::size_t pending();
+std::uint64_t pending();
 void wait();
 void callback(std::function<void(std::exception_ptr)> called);
 std::future<int> run(std::function<int()> job);
