@@ -269,19 +269,6 @@ struct chunk {
     chunk* next = nullptr; // on the shelf, or among what a thread took from there
     alignas(std::max_align_t) unsigned char room[bytes];
 };
-/// The chunk that a thread carves from, and how far it is. The thread's own: workers write to the chunk all the time.
-struct chunk_cursor {
-    chunk* open = nullptr;
-    std::size_t used = 0;
-    unsigned handed_out = 0;
-    chunk* spare = nullptr; // free ones, linked by next
-    bool has_ended = false; // the thread is about to end, and would not come by again
-};
-/// Never destroyed: usable in destructors of thread-local objects.
-inline chunk_cursor& this_cursor() noexcept {
-    static thread_local chunk_cursor cursor;
-    return cursor;
-}
 /// Free chunks, for use again: malloc and free of small ones on two threads fight for the lock of malloc's arena. Who
 /// frees a chunk puts it there, who needs one takes all that there are: so no chunk is ever taken from between others.
 /// There are no more than some, and the rest goes back to where it came from.
@@ -299,9 +286,8 @@ public:
     }
     chunk* take_all() noexcept {
         if (!first_.load(relaxed)) return nullptr;
-        chunk* const all = first_.exchange(nullptr, acquire); // pairs with put
         count_.store(0, relaxed);
-        return all;
+        return first_.exchange(nullptr, acquire); // pairs with put
     }
 
 private:
@@ -315,51 +301,70 @@ inline chunk_shelf shelf;
 inline void return_shares(chunk& used, unsigned shares) noexcept {
     if (used.live.fetch_sub(shares, acq_rel) == shares) shelf.put(used);
 }
-/// From here on the open chunk goes when its last block does.
-inline void close_chunk(chunk_cursor& cursor) noexcept {
-    chunk* const full = std::exchange(cursor.open, nullptr);
-    if (full) detail::return_shares(*full, chunk::owner_share - cursor.handed_out);
+constexpr std::size_t round_up(std::size_t size, std::size_t power_of_two) {
+    return (size + power_of_two - 1) & ~(power_of_two - 1);
 }
-inline void open_chunk(chunk_cursor& cursor) {
-    if (!cursor.spare && !cursor.has_ended) cursor.spare = shelf.take_all();
-    chunk* fresh = cursor.spare;
-    if (fresh) {
-        cursor.spare = fresh->next;
-        fresh->live.store(chunk::owner_share, relaxed);
-    } else {
-        fresh = new chunk;
+/// The chunk that a thread carves from, and how far it is. The thread's own: workers write to the chunk all the time.
+class chunk_cursor {
+public:
+    /// Returns a block, in front of which its chunk is noted.
+    void* carve(std::size_t size, std::size_t alignment) {
+        std::size_t begin = detail::round_up(used_, alignment) + alignment;
+        if (!open_ || begin + size > chunk::bytes) {
+            open_next();
+            begin = alignment;
+        }
+        unsigned char* const block = open_->room + begin;
+        ::new (static_cast<void*>(block - sizeof(void*))) chunk*(open_);
+        used_ = begin + size;
+        ++handed_out_;
+        if (has_ended_) end();
+        return block;
     }
-    detail::close_chunk(cursor);
-    cursor.open = fresh;
-    cursor.used = 0;
-    cursor.handed_out = 0;
-}
-/// Keeps nothing: for a thread that ends.
-inline void give_up_chunks(chunk_cursor& cursor) noexcept {
-    detail::close_chunk(cursor);
-    while (cursor.spare) shelf.put(*std::exchange(cursor.spare, cursor.spare->next));
-}
-constexpr std::size_t round_up(std::size_t size, std::size_t unit) { return (size + unit - 1) / unit * unit; }
+    /// Keeps nothing from here on: the thread is about to end, and would not come by again.
+    void end() noexcept {
+        has_ended_ = true;
+        close();
+        while (spare_) shelf.put(*std::exchange(spare_, spare_->next));
+    }
 
-/// Whether a T is carved from a chunk; large and over-aligned ones come from operator new.
-template<class T>
-inline constexpr bool is_carved = sizeof(T) <= chunk::bytes / 3 && alignof(T) <= alignof(std::max_align_t);
-template<class T> void* allocate() {
-    if constexpr (!is_carved<T>) return ::operator new (sizeof(T), std::align_val_t{alignof(T)});
-    static_assert(alignof(T) >= alignof(chunk*)); // in front of the block its chunk is noted
-    constexpr std::size_t size = alignof(T) + sizeof(T);
-    chunk_cursor& cursor = detail::this_cursor();
-    if (!cursor.open || detail::round_up(cursor.used, alignof(T)) + size > chunk::bytes) detail::open_chunk(cursor);
-    std::size_t const begin = detail::round_up(cursor.used, alignof(T));
-    unsigned char* const block = cursor.open->room + begin + alignof(T);
-    ::new (static_cast<void*>(block - sizeof(void*))) chunk*(cursor.open);
-    cursor.used = begin + size;
-    ++cursor.handed_out;
-    if (cursor.has_ended) detail::give_up_chunks(cursor);
-    return block;
+private:
+    void open_next() {
+        if (!spare_ && !has_ended_) spare_ = shelf.take_all();
+        chunk* const fresh = spare_ ? std::exchange(spare_, spare_->next) : new chunk;
+        fresh->live.store(chunk::owner_share, relaxed);
+        close();
+        open_ = fresh;
+        used_ = 0;
+        handed_out_ = 0;
+    }
+    /// From here on the open chunk goes when its last block does.
+    void close() noexcept {
+        chunk* const full = std::exchange(open_, nullptr);
+        if (full) detail::return_shares(*full, chunk::owner_share - handed_out_);
+    }
+
+    chunk* open_ = nullptr;
+    std::size_t used_ = 0;
+    unsigned handed_out_ = 0;
+    chunk* spare_ = nullptr; // free ones, linked by next
+    bool has_ended_ = false;
+};
+/// Never destroyed: usable in destructors of thread-local objects.
+inline chunk_cursor& this_cursor() noexcept {
+    static thread_local chunk_cursor cursor;
+    return cursor;
 }
-template<class T> void deallocate(void* block) noexcept {
-    if constexpr (!is_carved<T>) return ::operator delete (block, std::align_val_t{alignof(T)});
+/// Large and over-aligned objects come from operator new.
+constexpr bool is_carved(std::size_t size, std::size_t alignment) {
+    return size <= chunk::bytes / 3 && alignment <= alignof(std::max_align_t);
+}
+inline void* allocate(std::size_t size, std::size_t alignment) {
+    if (!detail::is_carved(size, alignment)) return ::operator new (size, std::align_val_t{alignment});
+    return detail::this_cursor().carve(size, alignment > alignof(chunk*) ? alignment : alignof(chunk*));
+}
+inline void deallocate(void* block, std::size_t size, std::size_t alignment) noexcept {
+    if (!detail::is_carved(size, alignment)) return ::operator delete (block, std::align_val_t{alignment});
     detail::return_shares(**(static_cast<chunk**>(block) - 1), 1);
 }
 
@@ -388,26 +393,12 @@ template<class T> using made_instead = std::conditional_t<std::is_same_v<T, libr
 template<class T> inline constexpr bool asks_without_lock = std::is_same_v<T, library_state>;
 template<class R> inline constexpr bool asks_without_lock<std::future<R>> = true;
 template<class R> inline constexpr bool asks_without_lock<std::shared_future<R>> = true;
-
-/// What a promise allocates: first its state, then its result.
-template<class R, class Allocator> struct promise_parts {
-    using state = std::_Sp_counted_ptr_inplace<library_state, Allocator, std::__default_lock_policy>;
-    using result = std::__future_base::_Result_alloc<R, Allocator>;
-    static constexpr std::size_t alignment = alignof(result) > alignof(state) ? alignof(result) : alignof(state);
-    static constexpr std::size_t bytes = detail::round_up(sizeof(state), alignof(result)) + sizeof(result);
-};
 #else
 struct state_owners {};
 template<class T> inline constexpr bool begins_with_owners = false;
 inline bool has_one_owner(state_owners const&) noexcept { return false; }
 template<class T> using made_instead = T;
 template<class T> inline constexpr bool asks_without_lock = false;
-/// Enough for libc++; with too little room a job visits operator new once more, nothing else.
-template<class R, class Allocator> struct promise_parts {
-    using value = std::conditional_t<std::is_object_v<R>, R, void*>;
-    static constexpr std::size_t alignment = alignof(std::tuple<void*, value>);
-    static constexpr std::size_t bytes = 192 + sizeof(std::tuple<void*, value>);
-};
 #endif
 
 // --- engine: callbacks -----------------------------------------------------------------------------------------------
@@ -448,89 +439,41 @@ struct job {
     virtual ~job() = default;
     std::atomic<job*> next{nullptr}; // in the queue
 };
-/// A job with its promise, and with room for what the promise allocates: all in one block.
-///
-///     block:  | job | callable, arguments | promise | room: shared state, result |
-///     shares: one of the job, until it is over        one of each, until the last of promise and futures is gone
-///
-/// shares_ counts without atomics, since no two threads ever touch it at the same time. The job gives its share up
-/// while it still holds the promise, so before the state can go. Whoever drops the state last then frees its parts one
-/// after the other. The last share destroys the job, whose callable and arguments are gone by then.
-template<class R> class promised : public job {
-public:
-    promised() : promise_(std::allocator_arg, allocator<char>(*this)) {}
-    promised(promised const&) = delete;
-    promised& operator=(promised const&) = delete;
-    std::future<R> get_future() { return promise_.get_future(); }
-    /// Whether a future is left. If not, set_value with its system call would be for nobody: 60 instead of 230 ns.
-    bool is_awaited() const noexcept { return !owners_ || !detail::has_one_owner(*owners_); }
-    /// Takes the promise out and gives up the job's share of the block.
-    std::promise<R> release_promise() noexcept {
-        std::promise<R> promise = std::move(promise_);
-        drop_share();
-        return promise;
+/// Takes from chunks what a promise allocates, its state and its result, and notes where the state's owners are counted.
+template<class T> struct promise_allocator {
+    using value_type = T;
+    state_owners const*& owners;
+    explicit promise_allocator(state_owners const*& noted) noexcept : owners(noted) {}
+    template<class U> promise_allocator(promise_allocator<U> const& other) noexcept : owners(other.owners) {}
+    template<class U> bool operator==(promise_allocator<U> const&) const noexcept { return true; }
+    template<class U> bool operator!=(promise_allocator<U> const&) const noexcept { return false; }
+    T* allocate(std::size_t count) {
+        auto* const memory = static_cast<T*>(detail::allocate(count * sizeof(T), alignof(T)));
+        if constexpr (begins_with_owners<T>) owners = memory;
+        return memory;
     }
-
-private:
-    /// Serves the promise from the room in its block, and from operator new when that is used up.
-    template<class T> struct allocator {
-        using value_type = T;
-        promised& owner;
-        explicit allocator(promised& served) noexcept : owner(served) {}
-        template<class U> allocator(allocator<U> const& other) noexcept : owner(other.owner) {}
-        template<class U> bool operator==(allocator<U> const& other) const noexcept { return &owner == &other.owner; }
-        template<class U> bool operator!=(allocator<U> const& other) const noexcept { return &owner != &other.owner; }
-        T* allocate(std::size_t count) { return owner.template take_room<T>(count); }
-        void deallocate(T* memory, std::size_t) noexcept { owner.give_room_back(memory, alignof(T)); }
-        template<class U, class... Args> void construct(U* at, Args&&... args) { // libstdc++ asks this, for its state
-            ::new (static_cast<void*>(at)) made_instead<U>(std::forward<Args>(args)...);
-        }
-    };
-    using parts = promise_parts<R, allocator<char>>;
-
-    template<class T> T* take_room(std::size_t count) {
-        std::size_t const begin = detail::round_up(room_used_, alignof(T));
-        std::size_t const size = count * sizeof(T);
-        void* memory = nullptr;
-        if (alignof(T) > parts::alignment || begin + size > parts::bytes) {
-            memory = ::operator new (size, std::align_val_t{alignof(T)});
-        } else {
-            memory = room_ + begin;
-            room_used_ = begin + size;
-            if constexpr (begins_with_owners<T>) owners_ = static_cast<T*>(memory);
-        }
-        ++shares_;
-        return static_cast<T*>(memory);
+    void deallocate(T* memory, std::size_t count) noexcept {
+        detail::deallocate(memory, count * sizeof(T), alignof(T));
     }
-    void give_room_back(void* memory, std::size_t alignment) noexcept {
-        auto const* const begin = static_cast<unsigned char const*>(memory);
-        bool const is_elsewhere = begin < room_ || begin >= room_ + parts::bytes;
-        void* volatile elsewhere = memory; // or GCC's -Wfree-nonheap-object warns of what is dead code
-        if (is_elsewhere) ::operator delete (elsewhere, std::align_val_t{alignment});
-        drop_share();
+    template<class U, class... Args> void construct(U* at, Args&&... args) { // libstdc++ asks this, for its state
+        ::new (static_cast<void*>(at)) made_instead<U>(std::forward<Args>(args)...);
     }
-    void drop_share() noexcept {
-        if (--shares_ == 0) delete this; // by the destructor and operator delete of its call
-    }
-
-    unsigned shares_ = 1;
-    std::size_t room_used_ = 0;
-    state_owners const* owners_ = nullptr; // of the promise's state, where they can be asked
-    std::promise<R> promise_;
-    alignas(parts::alignment) unsigned char room_[parts::bytes];
 };
 /// A job: the callable, its arguments, and the promise of what comes of them.
-template<class R, class F, class... Args> class call final : public promised<R> {
+template<class R, class F, class... Args> class call final : public job {
 public:
     template<class G, class... As>
     explicit call(G&& callable, As&&... args) : bound_(std::forward<G>(callable), std::forward<As>(args)...) {}
+    call(call const&) = delete;
+    call& operator=(call const&) = delete;
     ~call() noexcept override {} // run() or discard() has destroyed bound_
-    static void* operator new(std::size_t) { return detail::allocate<call>(); }
-    static void operator delete(void* block) noexcept { detail::deallocate<call>(block); }
+    static void* operator new(std::size_t) { return detail::allocate(sizeof(call), alignof(call)); }
+    static void operator delete(void* block) noexcept { detail::deallocate(block, sizeof(call), alignof(call)); }
+    std::future<R> get_future() { return promise_.get_future(); }
     /// Instead of run(), where there is no worker.
     void discard() noexcept {
         std::destroy_at(std::addressof(bound_));
-        this->release_promise();
+        delete this;
     }
     void run() noexcept override {
         std::exception_ptr error;
@@ -567,9 +510,11 @@ private:
             if (!error) error = std::current_exception();
         }
         detail::tell_callbacks(error);
-        bool const awaited = this->is_awaited();
-        std::promise<R> promise = this->release_promise();
-        if (!awaited) return;
+        // If no future is left, set_value with its system call would be for nobody: 60 instead of 230 ns.
+        bool const is_awaited = !owners_ || !detail::has_one_owner(*owners_);
+        std::promise<R> promise = std::move(promise_);
+        delete this;
+        if (!is_awaited) return;
         try {
             if (!error) return deliver(promise);
         } catch (...) { // from the result's move
@@ -580,6 +525,40 @@ private:
     union {
         std::tuple<F, Args...> bound_; // one tuple, as std::thread has: it takes std::any and std::allocator_arg
     };
+    state_owners const* owners_ = nullptr; // of the promise's state, where they can be asked
+    std::promise<R> promise_{std::allocator_arg, promise_allocator<char>(owners_)};
+};
+
+// --- engine: slots ---------------------------------------------------------------------------------------------------
+/// Who may run: arithmetic, without a lock. Written under the mutex of the pool, read by all. All orders are seq_cst, as
+/// a slot that becomes free is part of the handshake (see pool). With n = 1 a job sees what the last one did: whoever may
+/// run it has read here that the other slot was given back.
+class slot_counts {
+public:
+    explicit slot_counts(int limit) : limit_(limit > 0 ? limit : 1) {} // 0: the number of processors is unknown
+    int limit() const noexcept { return limit_.load(seq_cst); }        // handshake
+    int held() const noexcept { return held_.load(seq_cst); }          // handshake
+    int resuming() const noexcept { return resuming_.load(seq_cst); }
+    /// Whether one more job may run.
+    bool has_free() const noexcept { return held() < limit(); }
+    /// Whether workers have to give slots back: n fell, or jobs that waited in get() want theirs again.
+    bool are_wanted_back() const noexcept { return held() > limit() || resuming() > 0; }
+    void set_limit(int limit) noexcept { limit_.store(limit, seq_cst); } // handshake
+    void take() noexcept { held_.store(held() + 1, seq_cst); }
+    void give_back() noexcept { held_.store(held() - 1, seq_cst); } // handshake
+    void want_again() noexcept { resuming_.store(resuming() + 1, seq_cst); }
+    /// Takes a slot for a job that wants its own again, if there is one of each.
+    bool grant() noexcept {
+        if (resuming() == 0 || !has_free()) return false;
+        take(); // first: who looks in between sees that the slot is wanted back
+        resuming_.store(resuming() - 1, seq_cst);
+        return true;
+    }
+
+private:
+    std::atomic<int> limit_;
+    std::atomic<int> held_{0};
+    std::atomic<int> resuming_{0}; // jobs that want their slot again
 };
 
 // --- engine: queue ---------------------------------------------------------------------------------------------------
@@ -599,6 +578,7 @@ public:
     }
     void count_in_late() noexcept { submitted_.fetch_add(one_job, relaxed); }
     void begin_closing() noexcept { submitted_.fetch_or(closing, relaxed); }
+    bool is_closing() const noexcept { return submitted_.load(relaxed) & closing; }
     /// How many have been counted in. relaxed, all of it: who sees that a job has finished sees that it was counted in.
     std::size_t counted_in() const noexcept { return submitted_.load(relaxed) / one_job; }
 
@@ -608,16 +588,15 @@ public:
         visit("gap");
         end->store(&last, release); // publishes the job's contents to pop
     }
-    /// Takes the first job; null if there is none, or a gap in front of it, or `recall` is set. That is read when the job
-    /// is seen already: so no job is taken that was submitted after `recall` was set.
-    job* pop(std::atomic<bool> const& recall) noexcept {
+    /// Takes the first job; null if there is none, or a gap in front of it, or slots are wanted back. That is asked when
+    /// the job is seen already: so none is taken that was submitted after n fell. (In the model: recall_read_early.)
+    job* pop(slot_counts const& counts) noexcept {
         visit("pop");
         if (!first_.load(relaxed)) return nullptr; // a hint that saves the lock
         lock();
-        job* const first = first_.load(acquire);    // pairs with push
-        bool const recalled = recall.load(acquire); // pairs with grant
-        job* const popped = first && !recalled ? unlink(*first) : nullptr;
-        popping_.store(0, release); // pairs with the next lock
+        job* const first = first_.load(acquire); // pairs with push
+        job* const popped = first && !counts.are_wanted_back() ? unlink(*first) : nullptr;
+        unlock();
         return popped;
     }
     bool empty() const noexcept { return end_.load(seq_cst) == &first_; } // handshake
@@ -630,8 +609,8 @@ public:
             at = &each->next;
             each = at->load(acquire); // pairs with push
         }
-        bool const is_longer = each || end_.load(seq_cst) != at; // handshake
-        popping_.store(0, release);                              // pairs with the next lock
+        bool const is_longer = end_.load(seq_cst) != at; // handshake
+        unlock();
         return is_longer;
     }
 
@@ -640,8 +619,9 @@ private:
     static constexpr std::size_t one_job = 2;
 
     void lock() noexcept {
-        for (unsigned tries = 0; popping_.exchange(1, acquire) != 0; ++tries) pause_or_nap(tries); // pairs with pop
+        for (unsigned tries = 0; popping_.exchange(1, acquire) != 0; ++tries) pause_or_nap(tries); // pairs with unlock
     }
+    void unlock() noexcept { popping_.store(0, release); } // pairs with lock
     job* unlink(job& first) noexcept {
         job* const second = first.next.load(acquire); // pairs with push
         std::atomic<job*>* end = &first.next;
@@ -668,29 +648,28 @@ private:
 /// other thread looks, if what it waits for comes while it looks; and each goes on trying.
 class patience {
 public:
-    explicit patience(std::chrono::nanoseconds most) : most_(most), length_(most) {}
+    using duration = std::chrono::nanoseconds;
+    explicit patience(duration most) : most_(most), length_(most) {}
     /// Looks whether `found()` until it is, or until it does not pay any more. `distance` is kept between two looks, and
     /// three times that before the first: the caller has just looked, and who looks less often finds more at once.
-    template<class Found> bool look(Found found, std::chrono::nanoseconds distance = {}) noexcept {
-        bool const is_try = length_ == std::chrono::nanoseconds{};
+    template<class Found> bool look(Found found, duration distance = duration(0)) noexcept {
+        bool const is_try = length_ == duration(0);
         if (is_try && ++skipped_ < skips_) return false;
         auto now = clock::now();
         auto const end = now + (is_try ? most_ : length_);
         auto next = now + 3 * distance;
-        for (bool over = false; !over; over = now >= end) {
+        do {
             do {
                 pause_briefly();
                 now = clock::now();
             } while (now < next);
             next = now + distance;
-            if (!found()) continue;
-            length_ = most_;
-            skips_ = fewest_skips;
-            return true;
-        }
-        length_ = length_ > most_ / 16 ? length_ / 2 : std::chrono::nanoseconds{};
-        if (is_try && skips_ < most_skips) skips_ *= 2;
-        skipped_ = 0;
+            if (found()) {
+                learn(most_, fewest_skips);
+                return true;
+            }
+        } while (now < end);
+        learn(length_ > most_ / 16 ? length_ / 2 : duration(0), is_try && skips_ < most_skips ? 2 * skips_ : skips_);
         return false;
     }
 
@@ -698,32 +677,15 @@ private:
     using clock = std::chrono::steady_clock;
     static constexpr int fewest_skips = 64;
     static constexpr int most_skips = 1024;
-    std::chrono::nanoseconds const most_;
-    std::chrono::nanoseconds length_; // of the next look; zero: only a try now and then
-    int skips_ = fewest_skips;        // one wait in so many tries
+    void learn(duration length, int skips) noexcept {
+        length_ = length;
+        skips_ = skips;
+        skipped_ = 0;
+    }
+    duration most_;
+    duration length_;          // of the next look; zero: only a try now and then
+    int skips_ = fewest_skips; // one wait in so many tries
     int skipped_ = 0;
-};
-/// Where a worker sleeps until it is told to go on. Never destroyed, so that it may be woken with no lock held: who is
-/// woken while the lock is held runs into it, and on one processor that costs two switches of thread.
-class parker {
-public:
-    void sleep() noexcept {
-        std::unique_lock<std::mutex> lock(mutex_);
-        while (!told_) changed_.wait(lock);
-        told_ = false;
-    }
-    void tell() noexcept {
-        {
-            std::lock_guard<std::mutex> const lock(mutex_);
-            told_ = true;
-        }
-        changed_.notify_one();
-    }
-
-private:
-    std::mutex mutex_{};
-    std::condition_variable changed_{};
-    bool told_ = false; // guarded by mutex_
 };
 /// Where threads sleep until something in the pool changes. Each has a condition variable of its own, which is told
 /// once: so exit() in a signal handler may interrupt a wait() for ever, and what it waited on is never used again.
@@ -732,120 +694,51 @@ class change_bell {
 public:
     /// Sleeps until the next ring(); the lock is released meanwhile.
     void wait(std::unique_lock<std::mutex>& lock) noexcept {
-        sleeper self;
-        self.next = std::exchange(first_, &self);
-        is_awaited_.store(true, relaxed);
-        while (!self.told) self.changed.wait(lock);
+        sleeper self{first_.load(relaxed)};
+        first_.store(&self, relaxed);
+        while (!self.is_told) self.told.wait(lock);
     }
     void ring() noexcept {
-        is_awaited_.store(false, relaxed);
-        for (sleeper* each = std::exchange(first_, nullptr); each;) {
-            sleeper* const next = each->next;
-            each->told = true;
-            each->changed.notify_one();
-            each = next;
+        for (sleeper* each = first_.exchange(nullptr, relaxed); each; each = each->next) {
+            each->is_told = true;
+            each->told.notify_one();
         }
     }
-    bool is_awaited() const noexcept { return is_awaited_.load(relaxed); } // a hint, without the lock
+    bool is_awaited() const noexcept { return first_.load(relaxed); } // a hint, without the lock
 
 private:
     struct sleeper {
-        sleeper* next = nullptr;
-        bool told = false;
-        std::condition_variable changed{};
+        sleeper* const next;
+        bool is_told = false;
+        std::condition_variable told{};
     };
-    sleeper* first_ = nullptr;
-    std::atomic<bool> is_awaited_{false};
-};
-
-// --- engine: slots ---------------------------------------------------------------------------------------------------
-/// Who may run: arithmetic, without a lock. Written under the mutex of the pool; limit and held are read by all.
-class slot_counts {
-public:
-    explicit slot_counts(int limit) : limit_(limit > 0 ? limit : 1) {} // 0: the number of processors is unknown
-    int limit() const noexcept { return limit_.load(relaxed); }
-    int held() const noexcept { return held_.load(relaxed); }
-    int resuming() const noexcept { return resuming_; }
-    void set_limit(int limit) noexcept { limit_.store(limit, relaxed); }
-    /// Whether one more job may run.
-    bool has_free() const noexcept { return held() < limit(); }
-    /// Whether workers have to give slots back: n fell, or jobs that waited in get() want theirs again.
-    bool are_wanted_back() const noexcept { return held() > limit() || resuming_ > 0; }
-    void take() noexcept { held_.store(held() + 1, relaxed); }
-    void give_back() noexcept { held_.store(held() - 1, relaxed); }
-    void want_again() noexcept { ++resuming_; }
-    /// Takes a slot for a job that wants its own again, if there is one of each.
-    bool grant() noexcept {
-        if (resuming_ == 0 || !has_free()) return false;
-        --resuming_;
-        take();
-        return true;
-    }
-
-private:
-    std::atomic<int> limit_;
-    std::atomic<int> held_{0};
-    int resuming_ = 0; // jobs that want their slot again
+    std::atomic<sleeper*> first_{nullptr};
 };
 
 // --- engine: pool ----------------------------------------------------------------------------------------------------
+/// A thread of the pool. Never deleted, as others may read its counts at any time.
 struct alignas(64) worker {
     std::atomic<std::size_t> finished{0};          // jobs; written by the worker, read by all
     std::atomic<std::size_t> submitted{0};         // from inside of jobs; written by the worker, read by all
-    bool has_token = false;                        // it looks around; written by the worker
-    bool is_coming = false;                        // it was sent; written by who sends it, then by the worker
-    patience looks{std::chrono::microseconds(50)}; // of the worker
-    parker bed{};                                  // where it sleeps, parked or until it has its slot again
+    int seeks = 0;                                 // its part of seekers_; the worker's own
+    patience looks{std::chrono::microseconds(50)}; // around for jobs
     // guarded by the pool's mutex:
-    bool is_dismissed = false;         // it has to leave
     bool is_exiting = false;           // its job has called exit()
     bool (*is_ready)(void*) = nullptr; // asks what its job waits for in get(); null if it does not
     void* awaited = nullptr;           // what that is
-    worker* next = nullptr;            // in the one list that it is in
-    worker* next_of_all = nullptr;     // constant, once it is in the pool's list of all
+    worker* next_spare = nullptr;
+    worker* next_of_all = nullptr; // constant, once it is in the pool's list of all
     std::thread thread{};
-};
-/// Linked by `next`; guarded by the pool's mutex.
-class worker_list {
-public:
-    int size() const noexcept { return size_; }
-    void push_front(worker& added) noexcept {
-        added.next = first_;
-        if (!first_) end_ = &added.next;
-        first_ = &added;
-        ++size_;
-    }
-    void push_back(worker& added) noexcept {
-        added.next = nullptr;
-        *end_ = &added;
-        end_ = &added.next;
-        ++size_;
-    }
-    worker* pop_front() noexcept {
-        worker* const popped = first_;
-        if (!popped) return nullptr;
-        first_ = popped->next;
-        if (!first_) end_ = &first_;
-        --size_;
-        return popped;
-    }
-
-private:
-    worker* first_ = nullptr;
-    worker** end_ = &first_; // where to link the next
-    int size_ = 0;
 };
 /// What a thread knows of itself, and no other. Never destroyed: usable in destructors of thread-local objects.
 struct thread_state {
     worker* self = nullptr;                        // the worker that this thread is, if any
     bool is_running = false;                       // a job is on this thread's stack
     bool is_waiting = false;                       // and has given its slot away
-    bool is_starting_worker = false;               // which may run user's code: operator new
-    bool is_counted_inline = false;                // a job runs inline, and the drain waits for it
-    int inside = 0;                                // it is in the pool, where exit() in a signal handler cannot drain
     bool has_ended = false;                        // it has been a worker, or its thread_guard is destroyed
+    int inline_jobs = 0;                           // on this thread's stack, for which the drain waits
+    int inside = 0;                                // it is in the pool, where exit() in a signal handler cannot drain
     patience looks{std::chrono::microseconds(50)}; // in get() and wait()
-    patience sends{std::chrono::microseconds(2)};  // before waking a worker, which costs as much
 };
 inline thread_state& this_thread() noexcept {
     static thread_local thread_state state;
@@ -854,39 +747,38 @@ inline thread_state& this_thread() noexcept {
 inline void run_worker(worker* self) noexcept;
 
 /// The workers, the slots, and all decisions about them. tests/model has these functions and variables by name, and is
-/// searched for all that they may do.
+/// searched for all that they may do; where it has taught something, the fault that it plants stands in parentheses.
 ///
-/// A worker holds a slot while it runs a job and keeps it from job to job. It gives the slot back to park, and while
-/// its job waits in get(). Who runs out of jobs looks around for a while, if nobody does: that takes a token, of which
-/// there is one. Without it a worker parks.
+/// A worker holds a slot while it runs a job and keeps it from job to job. It gives the slot back to park, and while its
+/// job waits in get(). Who runs out of jobs looks around for a while, if nobody does, and parks if it finds none.
 ///
-///     a worker is              counted in            has a slot  becomes so by
-///     being started for a job  growing_, coming_     yes         send: a job is queued, a slot free, nobody parked
-///     parked                   parked_               -           park: no job was found; start_spare
-///     coming                   held, coming_         yes         send
-///     looking around           held, token_          yes         look_around
-///     running                  held                  yes         find: a job was popped
-///     waiting in get()         blocked_              -           block; or its job has called exit(): drain
-///     resuming, without slot   resuming_             -           unblock
-///     resuming, with a slot    held                  yes         grant
-///     leaving                  leaving_              -           dismiss_parked, park: n fell, or it is the end
+///     a worker is                  counted in            has a slot  becomes so by
+///     being started for a job      growing_, seekers_    yes         send: a job is queued, a slot free, nobody parked
+///     parked                       parked_               -           park: no job was found; ensure
+///     unparked, not awake yet      unparks_, seekers_    yes         send
+///     coming, or looking around    seekers_              yes         sleep: it woke up; look_around
+///     running                      -                     yes         find: a job was popped
+///     waiting in get()             blocked_              -           block; or its job has called exit(): drain
+///     resuming, without slot       slots_.resuming()     -           unblock
+///     granted its slot, not awake  granted_              yes         grant
 ///
-/// 1. The workers are those held, parked_, blocked_, resuming_ and leaving_.                               check
+/// 1. The workers are those that hold a slot, parked_, blocked_, and slots_.resuming().                    check
 /// 2. Every job runs exactly once, and jobs start in order.                                                queue
 /// 3. While jobs are queued and a slot is free, somebody looks, or one comes for each, or no thread        balance
 ///    can be had. Who looks or comes takes a job and hands on, or parks.
 /// 4. No slot is taken beyond n.                                                                           slot_counts
 /// 5. No user code runs under a lock.                                                                      start
 /// 6. No exception leaves a worker.                                                                        job::run
-/// 7. If there are workers, one of them does not wait in get(): it takes what is submitted next.           block
+/// 7. If there are workers, one of them does not wait in get(): it takes what is submitted next.           ensure
 ///
 /// No wake-up is lost (3). The bad story: a worker finds nothing; a submitter adds a job and sees that somebody looks or
-/// comes, or no slot free, and so wakes nobody; the worker gives up token or slot, and sleeps. It cannot happen: the
-/// submitter first exchanges the queue's end (push), then reads slot_free_, token_ and coming_; who sets the first or
-/// clears one of the others does that first and then reads the queue's end (empty, has_more_than). One of the two sees
-/// the other. All of these are seq_cst, and marked with the word: handshake.
+/// comes, or no slot free, and so wakes nobody; the worker stops looking, or frees its slot, and sleeps. It cannot happen:
+/// the submitter first exchanges the queue's end (push), then reads seekers_, held and limit; who changes one of these so
+/// that the submitter would have to wake somebody does that first and then reads the queue's end (empty, has_more_than).
+/// One of the two sees the other. All of these are seq_cst, and marked: handshake. (token_read_early)
 class pool {
-    /// Holds the mutex; tells workers to go on when it has released it (see parker).
+    /// Holds the mutex. Workers are woken when it has been released: who is woken before runs into it, and that costs two
+    /// more switches on one processor. Errors go later still (5).
     struct lock_type : std::unique_lock<std::mutex> {
         explicit lock_type(pool& locked) : unique_lock(locked.mutex_, std::defer_lock), owner(locked) { lock(); }
         lock_type(lock_type const&) = delete;
@@ -894,21 +786,30 @@ class pool {
         ~lock_type() {
             if (owns_lock()) unlock();
         }
-        void lock() {
+        void lock() noexcept {
             ++detail::this_thread().inside;
             unique_lock::lock();
         }
-        void unlock() {
+        void unlock() noexcept {
             if constexpr (testing) owner.check();
             unique_lock::unlock();
-            tell_all();
+            wake();
             --detail::this_thread().inside;
         }
-        void tell_all() {
-            while (worker* const each = told.pop_front()) each->bed.tell();
+        /// Sleeps until `condition` is told, or for no reason; the lock is released meanwhile.
+        template<class Condition> void wait(Condition& condition) noexcept {
+            if constexpr (testing) owner.check();
+            wake();
+            --detail::this_thread().inside;
+            condition.wait(*this);
+            ++detail::this_thread().inside;
+        }
+        void wake() noexcept {
+            for (; unparks > 0; --unparks) owner.unparked_.notify_one();
         }
         pool& owner;
-        worker_list told{};
+        int unparks = 0;          // so many workers to wake
+        std::exception_ptr why{}; // no thread could be had
     };
 
 public:
@@ -920,149 +821,156 @@ public:
         if (!is_late) queue_.push(next);
         --me.inside;
         if (is_late) return submit_late(next);
-        // Nobody is sent if no slot is free, or somebody looks, or two are coming already: they send the others.
-        if (!slot_free_.load(seq_cst) || token_.load(seq_cst) || coming_.load(seq_cst) > 1) return; // handshake
-        // Who runs a job may be about to look again. Waking another too early costs 35 us here, and more there.
-        auto const is_needless = [this] { return queue_.empty() || token_.load(seq_cst) || !slot_free_.load(seq_cst); };
-        if (slots_.held() > 0 && me.sends.look(is_needless)) return; // handshake
-        lock_type lock(*this);
-        balance(lock);
+        if (!is_cared_for()) lock_and_balance(1);
     }
     /// Makes sure that there is a worker; returns what kept it from starting, or null.
     std::exception_ptr staff() noexcept {
-        if (staffed_.load(acquire)) return nullptr; // pairs with start
-        std::exception_ptr why;                     // goes when the lock has gone (5)
+        if (workers_.load(relaxed) > 0 || is_closed()) return nullptr;
         lock_type lock(*this);
-        while (!staffed_.load(relaxed))
-            if (!start_spare(lock, why) && !staffed_.load(relaxed)) return why;
-        return nullptr;
+        return ensure(lock, 1) ? nullptr : lock.why;
     }
     int limit() const noexcept { return slots_.limit(); }
     void set_limit(int limit) noexcept {
         lock_type lock(*this);
         slots_.set_limit(limit);
-        dismiss_parked(lock, limit);
-        balance(lock);
+        unparked_.notify_all(); // some may have to leave
+        balance(lock, 1);
     }
     /// Jobs queued or running. The finished are read first and never overtake, of the same workers: if none is
-    /// outstanding, that was so.
+    /// outstanding, that was so. (finished_read_last)
     std::size_t outstanding() const noexcept {
-        worker const* const all = all_.load(acquire); // pairs with start
+        worker const* const all = all_.load(acquire); // pairs with make_worker
         std::size_t finished = 0;
         for (worker const* each = all; each; each = each->next_of_all)
             finished += each->finished.load(acquire);        // pairs with run
-        if (all_.load(acquire) != all) return outstanding(); // pairs with start; seldom
+        if (all_.load(acquire) != all) return outstanding(); // seldom
         std::size_t submitted = queue_.counted_in();
         for (worker const* each = all; each; each = each->next_of_all) submitted += each->submitted.load(relaxed);
         return (submitted - finished) & (SIZE_MAX / 2); // counted_in() has one bit less
     }
     void wait() noexcept {
         thread_state& me = detail::this_thread();
-        if (!is_idle()) me.looks.look([this] { return is_idle(); }, std::chrono::nanoseconds(150));
+        if (!is_idle()) me.looks.look([this] { return is_idle(); }, between_looks);
         lock_type lock(*this);
         // After exit() in a job some workers stay for ever: so do those who wait, but for what is part of that end.
-        while (is_closed() ? workers_ > 0 && !me.has_ended : !is_idle() || inline_ > 0) await_change(lock);
+        while (is_closed() ? workers_.load(relaxed) > 0 && !me.has_ended : !is_idle() || inline_ > 0)
+            lock.wait(changed_);
     }
     /// Gives the slot of the calling job away, which waits for `awaited`. Throws if that needs another worker (7) and
     /// none can be started.
     void block(bool (*is_ready)(void*), void* awaited) {
-        worker& self = *detail::this_thread().self;
-        if (self.is_exiting) // the drain stands below this job on the stack, and has to come back to it
+        thread_state& me = detail::this_thread();
+        if (me.self->is_exiting) // the drain stands below this job on the stack, and has to come back to it
             throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again), "background");
-        std::exception_ptr why; // goes when the lock has gone (5)
         lock_type lock(*this);
-        while (!has_another_unblocked())
-            if (!start_spare(lock, why) && !has_another_unblocked()) {
-                lock.unlock();
-                std::rethrow_exception(why);
-            }
-        self.is_ready = is_ready;
-        self.awaited = awaited;
-        slots_.give_back();
-        ++blocked_;
-        balance(lock);
-        close_at_lull(lock);
+        if (!ensure(lock, 2)) {
+            lock.unlock();
+            std::rethrow_exception(lock.why);
+        }
+        me.self->is_ready = is_ready;
+        me.self->awaited = awaited;
+        step_aside(lock);
+        close_at_lull();
+        me.is_waiting = true;
     }
     /// Takes a slot again, before queued jobs get one. When the pool has closed it never returns, as static objects may
     /// be gone: only exit() in a job leaves others blocked.
     void unblock() noexcept {
-        worker& self = *detail::this_thread().self;
+        thread_state& me = detail::this_thread();
+        me.is_waiting = false;
         lock_type lock(*this);
-        self.is_ready = nullptr;
+        me.self->is_ready = nullptr;
         if (!is_closed()) {
             --blocked_;
             slots_.want_again();
-            resuming_.push_back(self);
-            balance(lock);
+            balance(lock, 1); // (resumes_last)
         }
-        lock.unlock();
-        self.bed.sleep();
+        while (granted_ == 0) lock.wait(granted_slot_);
+        --granted_;
     }
-    /// A worker's life.
+    /// A worker's life. At its end it joins the one that left before; the next one, or the drain, joins this.
     void work(worker& self) noexcept {
-        self.bed.sleep();
-        while (!self.is_dismissed) {
+        lock_type lock(*this);
+        while (sleep(lock, self)) {
+            lock.unlock();
             serve(self);
-            if (park(self)) self.bed.sleep();
+            lock.lock();
+            park(lock, self);
         }
-        leave(self);
+        --parked_;
+        workers_.fetch_sub(1, relaxed);
+        worker* const before = std::exchange(last_left_, &self);
+        changed_.ring();
+        if (!before) return;
+        lock.unlock();
+        before->thread.join();
+        lock.lock();
+        before->next_spare = std::exchange(spare_, before);
     }
     void drain() noexcept;
     void start_over() noexcept;
 
 private:
     // What a worker does.
+    /// Sleeps until it is sent, and holds a slot. False if it has to leave, as too many are parked, or it is the end; but
+    /// not while a worker is being started, which may be this one: its starter has yet to count it.
+    bool sleep(lock_type& lock, worker& self) noexcept {
+        auto const is_needless = [this] { return growing_ == 0 && (is_closed() || parked_ > limit()); };
+        while (unparks_ == 0 && !is_needless()) lock.wait(unparked_);
+        if (unparks_ == 0) return false;
+        --unparks_;
+        self.seeks = one_comes;
+        return true;
+    }
     void serve(worker& self) noexcept {
         while (job* const next = find(self)) {
             run(self, *next);
-            if (retry_.load(relaxed) <= 0 || retry_.fetch_sub(1, relaxed) != 1) continue;
-            lock_type lock(*this); // a thread could not be had a while ago: perhaps now
-            balance(lock);
+            bool const may_retry = retry_.load(relaxed) > 0 && retry_.fetch_sub(1, relaxed) == 1;
+            if (may_retry) lock_and_balance(1);
         }
     }
     job* find(worker& self) noexcept {
-        job* next = queue_.pop(recall_);
+        job* next = queue_.pop(slots_);
+        if (!next && self.seeks == one_comes) in_vain_.store(100, relaxed); // see most_coming
         if (!next) next = look_around(self);
         if (!next) next = pop_past_gap();
         if (next) hand_on(self);
         return next;
     }
-    /// Takes the token, if there is one to take: more than one who looks around fight for the queue.
+    /// Looks for a job, unless somebody does or two come: more than one who looks fight for the queue.
     job* look_around(worker& self) noexcept {
-        if (token_.exchange(1, seq_cst) != 0) return nullptr; // handshake
-        self.has_token = true;
-        if (std::exchange(self.is_coming, false)) coming_.fetch_sub(1, seq_cst); // handshake
+        int const others = seekers_.fetch_add(one_looks - self.seeks, seq_cst) - self.seeks; // handshake
+        self.seeks = one_looks;
+        if (others >= one_looks) return nullptr;
         if (changed_.is_awaited()) { // who waits for the pool to be idle need not wait for this look as well
             lock_type const lock(*this);
             if (is_idle()) changed_.ring();
         }
         job* next = nullptr;
         auto const is_over = [this, &next] {
-            next = queue_.pop(recall_);
-            return next || recall_.load(relaxed) || draining_.load(relaxed);
+            next = queue_.pop(slots_);
+            return next || slots_.are_wanted_back() || queue_.is_closing();
         };
-        // Who looks more often than the submitter submits fights with it for the queue: 140 instead of 95 ns.
-        self.looks.look(is_over, std::chrono::nanoseconds(150));
+        self.looks.look(is_over, between_looks);
         return next;
     }
     job* pop_past_gap() noexcept {
         for (unsigned tries = 0;; ++tries) {
-            job* const next = queue_.pop(recall_);
-            if (next || recall_.load(relaxed) || queue_.empty()) return next;
+            job* const next = queue_.pop(slots_);
+            if (next || slots_.are_wanted_back() || queue_.empty()) return next;
             pause_or_nap(tries); // the submitter may have been preempted
         }
     }
     /// Before it runs a job, who looked or has come sees to it that somebody takes the next (3). Who has come sends two:
-    /// so all who are needed come soon, and who submitted pays for two.
+    /// so all who are needed come soon, and who submitted pays for two. (no_hand_on)
     void hand_on(worker& self) noexcept {
-        bool const has_come = std::exchange(self.is_coming, false);
-        bool const has_looked = std::exchange(self.has_token, false);
-        if (has_come) coming_.fetch_sub(1, seq_cst); // handshake
-        if (has_looked) token_.store(0, seq_cst);    // handshake
-        if (!has_come && !has_looked) return;
-        if (!slot_free_.load(seq_cst) || queue_.empty()) return; // handshake
-        lock_type lock(*this);
-        balance(lock, has_come ? 2 : 1);
+        int const sought = stop_seeking(self);
+        if (sought == 0 || !slots_.has_free() || queue_.empty()) return; // handshake
+        lock_and_balance(sought == one_comes ? 2 : 1);
+    }
+    int stop_seeking(worker& self) noexcept {
+        if (self.seeks > 0) seekers_.fetch_sub(self.seeks, seq_cst); // handshake
+        return std::exchange(self.seeks, 0);
     }
     void run(worker& self, job& next) noexcept {
         run_inline(next);
@@ -1075,192 +983,181 @@ private:
         next.run();
         me.is_running = outer;
     }
-    /// Gives token and slot back. False if the worker has to leave, as there are enough, or it is the end.
-    bool park(worker& self) noexcept {
-        lock_type lock(*this);
-        if (std::exchange(self.has_token, false)) token_.store(0, seq_cst);      // handshake
-        if (std::exchange(self.is_coming, false)) coming_.fetch_sub(1, seq_cst); // handshake
+    void park(lock_type& lock, worker& self) noexcept {
+        stop_seeking(self);
         slots_.give_back();
-        bool const stays = !is_closed() && parked_.size() < limit();
-        if (stays) {
-            parked_.push_front(self); // to be sent first: its memory is still in the processor's cache
-        } else {
-            self.is_dismissed = true;
-            ++leaving_;
-        }
-        balance(lock);
-        close_at_lull(lock);
+        ++parked_;
+        balance(lock, 1);
+        close_at_lull();
         if (changed_.is_awaited() && is_idle()) changed_.ring();
-        return stays;
-    }
-    /// Joins the worker that left before; the next one, or the drain, joins this.
-    void leave(worker& self) noexcept {
-        lock_type lock(*this);
-        --workers_;
-        --leaving_;
-        worker* const before = std::exchange(last_left_, &self);
-        changed_.ring();
-        lock.unlock();
-        if (!before) return;
-        before->thread.join();
-        lock.lock();
-        spare_.push_front(*before);
     }
 
-    // Decisions. All that follows is called under mutex_; what takes the lock may release it meanwhile.
+    // Decisions. All that takes the lock is called under mutex_, and may release it meanwhile.
+    /// Whether a job that was submitted needs nobody to be sent for it: no slot is free, or somebody looks or is coming
+    /// (who sends others), or it has been taken.
+    bool is_cared_for() noexcept {
+        return !slots_.has_free() || seekers_.load(seq_cst) > most_coming() || queue_.empty(); // handshake
+    }
+    /// Two are sent at once, as one after the other takes long; but for a while after one came in vain, one. On one
+    /// processor that costs 235 instead of 400 ns per job.
+    int most_coming() noexcept {
+        int const left = in_vain_.load(relaxed);
+        if (left > 0) in_vain_.store(left - 1, relaxed);
+        return left > 0 ? 0 : 1;
+    }
     /// Gives free slots to those who want them: first to jobs that resume, then to workers for what is queued: to so many
     /// here, who have the next sent. Called whenever a slot has become free, or a job has come, or nobody looks any more.
-    void balance(lock_type& lock, int most = 1) noexcept {
-        grant(lock);
+    void balance(lock_type& lock, int most) noexcept {
+        grant();
         visit("send");
         while (most > 0 && may_send()) {
             bool const is_sent = send(lock);
             if (is_sent) --most;
-            if (!is_sent && parked_.size() == 0) return; // no thread can be had: then retry_ counts
+            if (!is_sent && parked_ == 0) return; // no thread can be had: then retry_ counts (no_second_look)
         }
     }
-    void grant(lock_type& lock) noexcept {
-        while (worker* const each = slots_.grant() ? resuming_.pop_front() : nullptr) lock.told.push_back(*each);
-        recall_.store(slots_.are_wanted_back(), release); // with n = 1 a job sees what the last one did; pairs with pop
-        slot_free_.store(slots_.has_free(), seq_cst);     // handshake
+    void lock_and_balance(int most) noexcept {
+        lock_type lock(*this);
+        balance(lock, most);
+    }
+    void grant() noexcept {
+        while (slots_.grant()) {
+            ++granted_;
+            granted_slot_.notify_one();
+        }
     }
     /// Whether there is a slot, and a job for which nobody looks and nobody comes.
     bool may_send() noexcept {
-        if (!slots_.has_free() || is_closed() || token_.load(seq_cst) != 0) return false; // handshake
-        return queue_.has_more_than(coming_.load(seq_cst));                               // handshake
+        return slots_.has_free() && !is_closed() && queue_.has_more_than(seekers_.load(seq_cst)); // handshake
     }
     /// Sends a worker, with a slot: one that is parked, or a new one. False if no thread can be had.
     bool send(lock_type& lock) noexcept {
         slots_.take();
-        grant(lock);
-        coming_.fetch_add(1, seq_cst);
-        worker* next = parked_.pop_front();
-        if (!next) next = start(lock, nullptr);
-        if (next) {
-            next->is_coming = true;
-            lock.told.push_back(*next);
+        seekers_.fetch_add(one_comes, seq_cst);
+        if (parked_ > 0 || start(lock)) {
+            --parked_;
+            ++unparks_;
+            ++lock.unparks;
             return true;
         }
-        coming_.fetch_sub(1, seq_cst); // handshake
+        seekers_.fetch_sub(one_comes, seq_cst); // handshake
         slots_.give_back();
-        grant(lock);
+        grant();
         return false;
     }
-    /// Starts a worker, asleep and in no list. Null if no thread can be had, and then `why`, unless that is null. Releases
-    /// the lock meanwhile: this allocates, by the user's operator new perhaps, and takes long (5).
-    worker* start(lock_type& lock, std::exception_ptr* why) noexcept {
+    /// Sees to it that so many workers do not wait in get(). False if that needs a thread which cannot be had.
+    bool ensure(lock_type& lock, int unblocked) noexcept {
+        while (this->unblocked() < unblocked && !is_closed()) {
+            bool const others_start = growing_ > 0 && detail::this_thread().inside == 1; // not this thread, see start
+            if (others_start)
+                lock.wait(changed_); // (starts_at_once)
+            else if (!start(lock) && this->unblocked() < unblocked)
+                return false;
+        }
+        return true;
+    }
+    /// Starts a worker, parked. False if no thread can be had: lock.why says why. Releases the lock meanwhile: this takes
+    /// long, and it allocates, by the user's operator new perhaps, which may submit jobs (5).
+    bool start(lock_type& lock) noexcept {
         ++growing_;
-        worker* fresh = spare_.pop_front();
-        bool const is_new = !fresh;
+        worker* fresh = spare_;
+        if (fresh) spare_ = fresh->next_spare;
         lock.unlock();
-        bool const has_started = start_thread(fresh, why);
+        bool const has_started = start_thread(fresh, lock.why);
         lock.lock();
         --growing_;
         changed_.ring();
-        if (fresh && is_new) {
-            fresh->next_of_all = all_.load(relaxed);
-            all_.store(fresh, release); // pairs with outstanding
-        }
+        if (parked_ > limit()) unparked_.notify_all(); // who has to leave has waited for this, see sleep
         if (has_started) {
-            fresh->is_dismissed = false;
-            ++workers_;
-            staffed_.store(true, release); // pairs with staff
+            ++parked_;
+            workers_.fetch_add(1, relaxed);
             retry_.store(0, relaxed);
             retry_next_ = 1;
-            return fresh;
-        }
-        if (fresh) spare_.push_front(*fresh);
-        close_at_lull(lock);
-        if (retry_.load(relaxed) <= 0) {
-            retry_.store(retry_next_, relaxed);
-            retry_next_ = retry_next_ < 64 ? retry_next_ * 2 : 64; // as each try may cost more than a job
-        }
-        return nullptr;
-    }
-    /// Without the lock.
-    static bool start_thread(worker*& fresh, std::exception_ptr* why) noexcept {
-        bool& is_starting_worker = detail::this_thread().is_starting_worker;
-        bool const outer = std::exchange(is_starting_worker, true);
-        bool has_started = false;
-        try {
-            if (!fresh) fresh = new worker;
-            // no lambda: that would put its type into a symbol of std's, shared by plugins with hidden symbols
-            fresh->thread = std::thread(&run_worker, fresh);
-            has_started = true;
-        } catch (...) {
-            if (why) *why = std::current_exception();
-        }
-        is_starting_worker = outer;
-        return has_started;
-    }
-    /// Starts a worker, parked, or waits for what another thread starts. False if no thread can be had, and then `why`.
-    bool start_spare(lock_type& lock, std::exception_ptr& why) noexcept {
-        if (growing_ > 0 && !detail::this_thread().is_starting_worker) {
-            await_change(lock);
             return true;
         }
-        worker* const spare = start(lock, &why);
-        if (spare) parked_.push_front(*spare);
-        return spare;
-    }
-    /// All but so many parked workers have to leave.
-    void dismiss_parked(lock_type& lock, int kept) noexcept {
-        while (worker* const each = parked_.size() > kept ? parked_.pop_front() : nullptr) {
-            each->is_dismissed = true;
-            ++leaving_;
-            lock.told.push_back(*each);
+        if (fresh) fresh->next_spare = std::exchange(spare_, fresh);
+        close_at_lull();
+        if (retry_.load(relaxed) <= 0) { // seldom, as each try may cost more than a job
+            retry_.store(retry_next_, relaxed);
+            retry_next_ = retry_next_ < 64 ? retry_next_ * 2 : 64;
         }
+        return false;
     }
-    bool has_another_unblocked() const noexcept { return workers_ - leaving_ - blocked_ > 1; } // 7
-    bool is_idle() const noexcept {
-        // A worker that holds a slot and does not search is about to: if the next call came now, it would start another.
-        return outstanding() == 0 && slots_.held() <= static_cast<int>(token_.load(relaxed));
+    /// Without the lock.
+    bool start_thread(worker*& fresh, std::exception_ptr& why) noexcept {
+        int& inside = detail::this_thread().inside;
+        ++inside;
+        try {
+            if (!fresh) fresh = make_worker();
+            // no lambda: that would put its type into a symbol of std's, shared by plugins with hidden symbols
+            fresh->thread = std::thread(&run_worker, fresh);
+            why = nullptr;
+        } catch (...) {
+            why = std::current_exception();
+        }
+        --inside;
+        return !why;
     }
-    void await_change(lock_type& lock) noexcept {
-        lock.tell_all();
-        --detail::this_thread().inside;
-        changed_.wait(lock);
-        ++detail::this_thread().inside;
+    worker* make_worker() {
+        auto* const made = new worker;
+        made->next_of_all = all_.load(relaxed);
+        while (!all_.compare_exchange_weak(made->next_of_all, made, release, relaxed)) { // pairs with outstanding
+        }
+        return made;
     }
+    /// For a job that will wait.
+    void step_aside(lock_type& lock) noexcept {
+        slots_.give_back();
+        ++blocked_;
+        balance(lock, 1);
+    }
+    int unblocked() const noexcept { return workers_.load(relaxed) - blocked_; }
+    /// Nothing is queued or running, and all who hold a slot look around: others are about to, and if the next job came
+    /// now another worker would start for it.
+    bool is_idle() const noexcept { return outstanding() == 0 && one_looks * slots_.held() <= seekers_.load(relaxed); }
     /// (1), whenever the mutex is released.
     void check() const noexcept {
-        int const accounted = slots_.held() + parked_.size() + blocked_ + resuming_.size() + leaving_;
-        bool const adds_up = growing_ > 0 ? workers_ <= accounted : workers_ == accounted;
-        bool const is_published =
-            slot_free_.load(relaxed) == slots_.has_free() && recall_.load(relaxed) == slots_.are_wanted_back();
-        bool const is_granted = resuming_.size() == 0 || !slots_.has_free();
-        if (!adds_up || !is_published || !is_granted || slots_.held() < 0) std::abort();
+        int const accounted = slots_.held() + parked_ + blocked_ + slots_.resuming();
+        int const known = workers_.load(relaxed);
+        bool const adds_up = growing_ > 0 ? known <= accounted : known == accounted;
+        bool const is_granted = slots_.resuming() == 0 || !slots_.has_free();
+        if (!adds_up || !is_granted || slots_.held() < unparks_ + granted_ || parked_ < 0) std::abort();
     }
 
     // The end: see lifetime.
     void submit_late(job& next) noexcept;
     bool is_closed() const noexcept { return closed_.load(relaxed); }
     std::size_t cut_off() const noexcept;
-    void close_at_lull(lock_type& lock) noexcept;
-    void run_here(lock_type& lock, worker& self) noexcept;
+    void close_at_lull() noexcept;
+    /// Whether a job is queued that no worker will take: all wait in get().
+    bool is_forsaken() noexcept { return unblocked() == 0 && growing_ == 0 && may_send(); }
+    void run_here(lock_type& lock) noexcept;
+
+    static constexpr int one_comes = 1; // what a worker adds to seekers_: who looks sees a job sooner than two who come
+    static constexpr int one_looks = 2;
+    /// Who looks more often than others submit fights with them for the queue: 140 instead of 95 ns.
+    static constexpr auto between_looks = std::chrono::nanoseconds(150);
 
     queue queue_{};
     // read by submitters and workers, seldom written
-    alignas(64) std::atomic<bool> slot_free_{true}; // slots_.has_free(); written under mutex_
-    atomic_flag_word token_{0};                     // somebody looks around
-    std::atomic<int> coming_{0};                    // workers that were sent, and have not come yet
-    std::atomic<bool> recall_{false};               // slots_.are_wanted_back(); written under mutex_
-    std::atomic<bool> staffed_{false};              // there is a worker, or none is needed; written under mutex_
-    std::atomic<bool> draining_{false};             // nobody looks around any more; written under mutex_
-    std::atomic<bool> closed_{false};               // jobs run inline; written under mutex_
-    std::atomic<int> retry_{0};                     // so many jobs end before a thread is tried for again, if any
-    std::atomic<worker*> all_{nullptr};             // that ever were, also for use again; written under mutex_
-    slot_counts slots_{static_cast<int>(std::thread::hardware_concurrency())};
+    alignas(64) slot_counts slots_{static_cast<int>(std::thread::hardware_concurrency())};
+    std::atomic<int> seekers_{0};       // workers that come or look around, by what each adds
+    std::atomic<int> in_vain_{0};       // so many submissions send nobody beside who is coming
+    std::atomic<int> workers_{0};       // that have been started and have not left; written under mutex_
+    std::atomic<int> retry_{0};         // so many jobs end before a thread is tried for again, if any
+    std::atomic<bool> closed_{false};   // jobs run inline; written under mutex_
+    std::atomic<worker*> all_{nullptr}; // that ever were
     // guarded by mutex_
     alignas(64) std::mutex mutex_{};
+    std::condition_variable unparked_{};     // where parked workers sleep
+    std::condition_variable granted_slot_{}; // where jobs sleep until they have their slot again
     change_bell changed_{};       // for wait() and drain(), and who waits for another thread's start of a worker
-    worker_list parked_{};        // workers
-    worker_list resuming_{};      // workers whose jobs want their slot again: who wants it longest has it first
-    worker_list spare_{};         // what was a worker, for use again
-    int workers_ = 0;             // that have been started and have not left
-    int growing_ = 0;             // that are being started
-    int blocked_ = 0;             // whose jobs wait in get(), or have called exit()
-    int leaving_ = 0;             // that have been dismissed
+    int parked_ = 0;              // workers
+    int unparks_ = 0;             // so many workers were sent and are not awake yet
+    int growing_ = 0;             // workers that are being started
+    int blocked_ = 0;             // workers whose jobs wait in get(), or have called exit()
+    int granted_ = 0;             // jobs that have their slot again and are not awake yet
+    worker* spare_ = nullptr;     // have left, for use again
     worker* last_left_ = nullptr; // nobody has joined it
     int exits_ = 0;               // jobs that have called exit()
     int late_ = 64;               // so many jobs may other threads still submit while the pool drains
@@ -1274,91 +1171,86 @@ private:
 // first lull, when no job is queued or running; whoever makes the lull closes it, under the mutex. From then on jobs run
 // inline, on the thread that submits them. What has begun to run inline before is waited for as well.
 inline void pool::submit_late(job& next) noexcept {
-    thread_state& me = detail::this_thread();
     visit("late");
     lock_type lock(*this);
     if (!is_closed() && late_ > 0) {
         --late_;
         queue_.count_in_late();
         queue_.push(next);
-        return balance(lock);
+        return balance(lock, 1);
     }
-    bool const counts = !is_closed() && !me.is_counted_inline;
-    if (counts) ++inline_;
-    if (counts) me.is_counted_inline = true;
-    close_at_lull(lock);
+    int const counts = is_closed() ? 0 : 1;
+    int& inline_jobs = detail::this_thread().inline_jobs;
+    inline_ += counts;
+    inline_jobs += counts;
+    close_at_lull();
     lock.unlock();
     run_inline(next);
-    if (!counts) return;
+    if (counts == 0) return;
     lock.lock();
     --inline_;
-    me.is_counted_inline = false;
+    --inline_jobs;
     changed_.ring();
 }
 /// How many jobs the drain does not wait for, when a job has called exit(): that one, and those that wait in get(), since
-/// it may be for the exiting one. But not those whose future is ready, though they may not know it yet.
+/// it may be for the exiting one. But not those whose future is ready, though they may not know it yet (ready_is_cut_off).
 inline std::size_t pool::cut_off() const noexcept {
     auto count = static_cast<std::size_t>(exits_);
-    if (exits_ > 0)
-        for (worker const* each = all_.load(relaxed); each; each = each->next_of_all)
-            if (each->is_ready && !each->is_ready(each->awaited)) ++count;
+    if (exits_ == 0) return 0;
+    for (worker const* each = all_.load(acquire); each; each = each->next_of_all) // pairs with start_thread
+        if (each->is_ready && !each->is_ready(each->awaited)) ++count;
     return count;
 }
-inline void pool::close_at_lull(lock_type& lock) noexcept {
-    if (!draining_.load(relaxed) || is_closed() || growing_ > 0) return;
-    std::size_t const left = outstanding(); // before cut_off(): a job's future is ready before the job has finished
+/// Not while a worker is being started (closes_while_growing).
+inline void pool::close_at_lull() noexcept {
+    if (!queue_.is_closing() || is_closed() || growing_ > 0) return;
+    std::size_t const left =
+        outstanding(); // first: a job's future is ready before it has finished (cut_off_read_first)
     if (left != cut_off()) return;
     closed_.store(true, relaxed);
-    staffed_.store(true, relaxed);
-    dismiss_parked(lock, 0);
+    unparked_.notify_all();
     changed_.ring();
 }
 /// Waits until nothing is queued or running, and the workers have ended. If this is exit() in a job, its worker counts as
-/// blocked from here on, and has a last resort: when all others wait in get() and no thread can be had.
+/// blocked from here on; and where all others wait in get() and no thread can be had, it runs what is queued itself.
 inline void pool::drain() noexcept {
     thread_state& me = detail::this_thread();
     worker* const exiting = me.is_running ? me.self : nullptr;
     // exit() in a signal handler, on a worker that is parked or waits, or in the middle of the pool: nothing can be done
-    bool const is_amid = me.inside > 0 || me.is_starting_worker || me.is_waiting || (me.self && !exiting);
-    if (in_dll() || is_amid) return;
+    if (in_dll() || me.inside > 0 || me.is_waiting || (me.self && !exiting)) return;
     lock_type lock(*this);
     if (is_closed() && (exits_ == 0 || me.has_ended)) return;
-    draining_.store(true, relaxed);
     queue_.begin_closing();
-    if (std::exchange(me.is_counted_inline, false)) --inline_; // exit() in a job that runs inline
+    inline_ -= std::exchange(me.inline_jobs, 0); // exit() in jobs that run inline
     if (exiting) {
         exiting->is_exiting = true;
         ++exits_;
-        slots_.give_back();
-        ++blocked_;
-        balance(lock);
+        step_aside(lock);
     }
-    auto const is_last = [&] { return exiting && workers_ - leaving_ == blocked_ && growing_ == 0 && may_send(); };
-    for (close_at_lull(lock); !is_closed(); close_at_lull(lock)) {
-        if (!is_last()) {
-            await_change(lock);
-            continue;
-        }
-        balance(lock); // perhaps a thread can be had now
-        if (is_last()) run_here(lock, *exiting);
+    for (close_at_lull(); !is_closed(); close_at_lull()) {
+        if (exiting && is_forsaken())
+            run_here(lock);
+        else
+            lock.wait(changed_);
     }
     // The exit code is that of the job that calls exit(): main, which may return meanwhile, stays here.
-    while (workers_ > blocked_ || inline_ > 0 || (exits_ > 0 && !exiting)) await_change(lock);
+    while (workers_.load(relaxed) > blocked_ || inline_ > 0 || (exits_ > 0 && !exiting)) lock.wait(changed_);
     worker* const last = std::exchange(last_left_, nullptr);
     lock.unlock();
     if (last) last->thread.join();
 }
-/// Runs what is queued on the exiting thread, with a slot. Only as a last resort: its thread-local objects are gone.
-inline void pool::run_here(lock_type& lock, worker& self) noexcept {
+/// Runs what is queued on the exiting thread, with a slot, unless a thread can be had now. Only as a last resort: its
+/// thread-local objects are gone. (no_last_resort)
+inline void pool::run_here(lock_type& lock) noexcept {
+    balance(lock, 1);
+    if (!is_forsaken()) return;
+    worker& self = *detail::this_thread().self;
     --blocked_;
     slots_.take();
-    grant(lock);
     lock.unlock();
     while (job* const next = pop_past_gap()) run(self, *next);
     lock.lock();
-    slots_.give_back();
-    ++blocked_;
-    balance(lock);
+    step_aside(lock);
 }
 /// In a forked child, where only the forking thread is left, and any lock may be held: a new pool in this place, from
 /// what two atomics say. The jobs are the parent's.
@@ -1367,10 +1259,8 @@ inline void pool::start_over() noexcept {
     bool const was_closed = is_closed();
     pool& fresh = *::new (static_cast<void*>(this)) pool;
     fresh.slots_.set_limit(limit);
-    lock_type lock(fresh);
-    fresh.draining_.store(was_closed, relaxed);
+    fresh.closed_.store(was_closed, relaxed);
     if (was_closed) fresh.queue_.begin_closing();
-    fresh.close_at_lull(lock);
 }
 
 inline pool& the_pool();
@@ -1388,30 +1278,22 @@ struct thread_guard {
         me.has_ended = true;
         me.self = nullptr;
         me.is_running = false; // the job that called exit() will not go on
-        chunk_cursor& cursor = detail::this_cursor();
-        detail::give_up_chunks(cursor);
-        cursor.has_ended = true;
+        detail::this_cursor().end();
     }
 };
-/// The forking thread is the child's main thread, in no job that anybody waits for.
-inline void start_over_in_child() {
-    thread_state& me = detail::this_thread();
-    me.self = nullptr;
-    me.is_running = false;
-    me.is_waiting = false;
-    me.is_starting_worker = false;
-    me.is_counted_inline = false;
-    me.inside = 0;
-    the_pool().start_over();
-    thread_guard::make();
-}
 /// The pool, made at first use and never destroyed, as it has to outlive every static object and every thread.
 inline pool& the_pool() {
     alignas(pool) static unsigned char storage[sizeof(pool)];
     static pool* const made = [] {
         pool* const first = ::new (static_cast<void*>(storage)) pool;
-        after_fork_in_child(&start_over_in_child); // no lock is held around fork(): others' handlers may use the pool
-        std::atexit([] { the_pool().drain(); });   // for an exit() on another thread than main and workers
+        // No lock is held around fork(): others' handlers may use the pool. The forking thread is the child's main
+        // thread, in no job that anybody waits for.
+        after_fork_in_child([] {
+            detail::this_thread() = thread_state();
+            the_pool().start_over();
+            thread_guard::make();
+        });
+        std::atexit([] { the_pool().drain(); }); // for an exit() on another thread than main and workers
         return first;
     }();
     return *made;
@@ -1445,17 +1327,12 @@ template<class Awaited> void look_then_wait(Awaited& awaited) {
     auto const found = [&] { return is_ready(future); };
     if (found() || (may_look && me.looks.look(found))) return;
     if (!is_in_job) return;
-    struct without_slot {
-        without_slot(bool (*ready)(void*), void* awaits) {
-            the_pool().block(ready, awaits);
-            detail::this_thread().is_waiting = true;
-        }
-        ~without_slot() {
-            detail::this_thread().is_waiting = false;
-            the_pool().unblock();
-        }
-    } const meanwhile(
-        asks_without_lock<std::remove_const_t<Awaited>> ? is_ready : +[](void*) { return false; }, future);
+    bool constexpr may_ask = asks_without_lock<std::remove_const_t<Awaited>>;
+    the_pool().block(
+        may_ask ? is_ready : +[](void*) { return false; }, future);
+    struct with_slot_again {
+        ~with_slot_again() { the_pool().unblock(); }
+    } const after_it;
     awaited.wait();
 }
 inline limit_variable::operator int() const noexcept { return the_pool().limit(); }
