@@ -522,11 +522,11 @@ private:
         }
         promise.set_exception(std::move(error));
     }
+    state_owners const* owners_ = nullptr; // of the promise's state, where they can be asked
+    std::promise<R> promise_{std::allocator_arg, promise_allocator<char>(owners_)};
     union {
         std::tuple<F, Args...> bound_; // one tuple, as std::thread has: it takes std::any and std::allocator_arg
     };
-    state_owners const* owners_ = nullptr; // of the promise's state, where they can be asked
-    std::promise<R> promise_{std::allocator_arg, promise_allocator<char>(owners_)};
 };
 
 // --- engine: slots ---------------------------------------------------------------------------------------------------
