@@ -236,6 +236,18 @@ inline bool in_dll() noexcept { // as the file's own header says, see "PE Format
 inline bool in_dll() noexcept { return false; }
 #endif
 
+/// While a thread is inside of what may hold a lock, malloc's too, exit() in a signal handler on it cannot drain the pool.
+struct inside {
+    inside() noexcept { ++depth(); }
+    inside(inside const&) = delete;
+    inside& operator=(inside const&) = delete;
+    ~inside() { --depth(); }
+    static int& depth() noexcept {
+        static thread_local int depth = 0;
+        return depth;
+    }
+};
+
 /// A flag that is exchanged: a word, as some processors (RISC-V, old Arm) have no such operation on less.
 using atomic_flag_word = std::atomic<unsigned>;
 inline constexpr auto relaxed = std::memory_order_relaxed;
@@ -276,6 +288,7 @@ class chunk_shelf {
 public:
     void put(chunk& freed) noexcept {
         if (count_.load(relaxed) >= most) {
+            inside const malloc;
             delete &freed;
             return;
         }
@@ -331,6 +344,7 @@ public:
 private:
     void open_next() {
         if (!spare_ && !has_ended_) spare_ = shelf.take_all();
+        inside const malloc;
         chunk* const fresh = spare_ ? std::exchange(spare_, spare_->next) : new chunk;
         fresh->live.store(chunk::owner_share, relaxed);
         close();
@@ -748,7 +762,6 @@ struct thread_state {
     bool is_waiting = false;                       // and has given its slot away
     bool has_ended = false;                        // it has been a worker, or its thread_guard is destroyed
     int inline_jobs = 0;                           // on this thread's stack, for which the drain waits
-    int inside = 0;                                // it is in the pool, where exit() in a signal handler cannot drain
     patience looks{std::chrono::microseconds(50)}; // in get() and wait()
 };
 inline thread_state& this_thread() noexcept {
@@ -798,22 +811,22 @@ class pool {
             if (owns_lock()) unlock();
         }
         void lock() noexcept {
-            ++detail::this_thread().inside;
+            ++inside::depth();
             unique_lock::lock();
         }
         void unlock() noexcept {
             if constexpr (testing) owner.check();
             unique_lock::unlock();
             wake();
-            --detail::this_thread().inside;
+            --inside::depth();
         }
         /// Sleeps until `condition` is told, or for no reason; the lock is released meanwhile.
         template<class Condition> void wait(Condition& condition) noexcept {
             if constexpr (testing) owner.check();
             wake();
-            --detail::this_thread().inside;
+            --inside::depth();
             condition.wait(*this);
-            ++detail::this_thread().inside;
+            ++inside::depth();
         }
         void wake() noexcept {
             for (; unparks > 0; --unparks) owner.unparked_.notify_one();
@@ -825,13 +838,7 @@ class pool {
 
 public:
     void submit(job& next) noexcept {
-        thread_state& me = detail::this_thread();
-        ++me.inside;
-        bool const is_late = !me.self && !queue_.count_in();
-        if (me.self) me.self->submitted.store(me.self->submitted.load(relaxed) + 1, relaxed); // see counted_in()
-        if (!is_late) queue_.push(next);
-        --me.inside;
-        if (is_late) return submit_late(next);
+        if (!count_in_and_push(next)) return submit_late(next);
         if (!is_cared_for()) lock_and_balance(1);
     }
     /// Makes sure that there is a worker; returns what kept it from starting, or null.
@@ -1018,6 +1025,17 @@ private:
     }
 
     // Decisions. All that takes the lock is called under mutex_, and may release it meanwhile.
+    /// False, and does nothing, if the program ends and this thread is no worker.
+    bool count_in_and_push(job& next) noexcept {
+        inside const counted;
+        worker* const self = detail::this_thread().self;
+        if (self)
+            self->submitted.store(self->submitted.load(relaxed) + 1, relaxed); // see counted_in()
+        else if (!queue_.count_in())
+            return false;
+        queue_.push(next);
+        return true;
+    }
     /// Whether a job that was submitted needs nobody to be sent for it: no slot is free, or somebody looks or is coming
     /// (who sends others), or it has been taken.
     bool is_cared_for() noexcept {
@@ -1073,7 +1091,7 @@ private:
     /// Sees to it that so many workers do not wait in get(). False if that needs a thread which cannot be had.
     bool ensure(lock_type& lock, int unblocked) noexcept {
         while (this->unblocked() < unblocked && !is_closed()) {
-            bool const others_start = growing_ > 0 && detail::this_thread().inside == 1; // not this thread, see start
+            bool const others_start = growing_ > 0 && inside::depth() == 1; // not this thread, see start_thread
             if (others_start)
                 lock.wait(changed_); // (starts_at_once)
             else if (!start(lock) && this->unblocked() < unblocked)
@@ -1110,8 +1128,7 @@ private:
     }
     /// Without the lock.
     bool start_thread(worker*& fresh, std::exception_ptr& why) noexcept {
-        int& inside = detail::this_thread().inside;
-        ++inside;
+        inside const starting;
         try {
             if (!fresh) fresh = make_worker();
             // no lambda: that would put its type into a symbol of std's, shared by plugins with hidden symbols
@@ -1120,7 +1137,6 @@ private:
         } catch (...) {
             why = std::current_exception();
         }
-        --inside;
         return !why;
     }
     worker* make_worker() {
@@ -1243,7 +1259,8 @@ inline void pool::drain() noexcept {
     thread_state& me = detail::this_thread();
     worker* const exiting = me.is_running ? me.self : nullptr;
     // exit() in a signal handler, on a worker that is parked or waits, or in the middle of the pool: nothing can be done
-    if (in_dll() || me.inside > 0 || me.is_waiting || (me.self && !exiting)) return;
+    if (me.is_waiting || (me.self && !exiting)) ++inside::depth(); // nor at the next call
+    if (in_dll() || inside::depth() > 0) return;
     lock_type lock(*this);
     if (is_closed() && (exits_ == 0 || me.has_ended)) return;
     queue_.begin_closing();
@@ -1316,6 +1333,7 @@ inline pool& the_pool() {
         // thread, in no job that anybody waits for.
         after_fork_in_child([] {
             detail::this_thread() = thread_state();
+            inside::depth() = 0;
             the_pool().start_over();
             thread_guard::make();
         });
