@@ -1308,8 +1308,8 @@ inline void pool::start_over() noexcept {
 
 inline pool& the_pool();
 /// Notices the end of a thread. On the main thread that is the end of the program, and it comes before the destructor
-/// of any static object ([basic.start.term]). On a worker with a job on its stack it is exit() in that job. On a worker
-/// it is made first, so destroyed after the thread-local objects of all jobs.
+/// of any static object ([basic.start.term]). On a worker that is not done it is exit(), in its job or in a signal
+/// handler. On a worker it is made first, so destroyed after the thread-local objects of all jobs.
 struct thread_guard {
     static void make() {
         static thread_local thread_guard guard;
@@ -1317,7 +1317,7 @@ struct thread_guard {
     }
     ~thread_guard() {
         thread_state& me = detail::this_thread();
-        if ((me.self && me.is_running) || on_main_thread()) the_pool().drain();
+        if (me.self || on_main_thread()) the_pool().drain();
         me.has_ended = true;
         me.self = nullptr;
         me.is_running = false; // the job that called exit() will not go on

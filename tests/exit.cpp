@@ -252,6 +252,11 @@ TEST_CASE("exit() in a signal handler drains and ends while other threads are in
     CHECK(run("interrupted", words) == exited(130, "100 jobs finished\n"));
 }
 
+TEST_CASE("exit() in a signal handler that interrupted a worker ends the process at once") {
+    const auto where = GENERATE(as<std::string>{}, "parked", "get");
+    CHECK(run("interrupted_worker", where) == exited(130));
+}
+
 TEST_CASE("workers carry the name background and the signal mask of who submitted") {
     const auto words = GENERATE(as<std::string>{}, "unblocked", "blocked");
     CHECK(run("inherits", words) == exited(7));
