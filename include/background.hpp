@@ -1237,17 +1237,16 @@ inline void pool::submit_late(job& next) noexcept {
 /// How many jobs the drain does not wait for, when a job has called exit(): that one, and those that wait in get(), since
 /// it may be for the exiting one. But not those whose future is ready, though they may not know it yet (ready_is_cut_off).
 inline std::size_t pool::cut_off() const noexcept {
-    auto count = static_cast<std::size_t>(exits_);
     if (exits_ == 0) return 0;
-    for (worker const* each = all_.load(acquire); each; each = each->next_of_all) // pairs with start_thread
+    auto count = static_cast<std::size_t>(exits_);
+    for (worker const* each = all_.load(acquire); each; each = each->next_of_all) // pairs with make_worker
         if (each->is_ready && !each->is_ready(each->awaited)) ++count;
     return count;
 }
 /// Not while a worker is being started (closes_while_growing).
 inline void pool::close_at_lull() noexcept {
     if (!queue_.is_closing() || is_closed() || growing_ > 0) return;
-    std::size_t const left =
-        outstanding(); // first: a job's future is ready before it has finished (cut_off_read_first)
+    std::size_t const left = outstanding(); // first: a future is ready before its job has finished (cut_off_read_first)
     if (left != cut_off()) return;
     closed_.store(true, relaxed);
     unparked_.notify_all();
