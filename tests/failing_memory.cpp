@@ -375,7 +375,7 @@ TEST_CASE("Allocations that fail at random on every thread leave the call or its
                         }
                     }
                     if (job % 50 == 0) background::n = 1 + job / 50 % 4;
-                    while (background::pending() > 500) std::this_thread::yield();
+                    await([] { return background::pending() <= 500; });
                 }
             });
         }

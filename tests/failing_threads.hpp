@@ -2,13 +2,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "waiting.hpp"
+
 #include <atomic>
 #include <cerrno>
 #include <climits>
 
 #include <dlfcn.h>
 #include <pthread.h>
-#include <sched.h>
 
 namespace support {
 
@@ -43,6 +44,6 @@ extern "C" int failing_pthread_create(pthread_t* thread, const pthread_attr_t* a
     static const auto next = reinterpret_cast<decltype(&failing_pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
     const auto real = __interceptor_pthread_create ? &__interceptor_pthread_create : next;
     const int outcome = real(thread, attributes, start, argument);
-    for (int turn = 0; support::starters_linger && turn < 2000; ++turn) sched_yield();
+    if (support::starters_linger) support::give_way(100);
     return outcome;
 }

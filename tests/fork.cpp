@@ -104,7 +104,8 @@ void child_works() {
     std::vector<std::future<void>> meetings;
     for (int i = 0; i < limit; ++i) {
         meetings.push_back(background::run([&arrived, limit] {
-            for (++arrived; arrived < limit;) std::this_thread::yield();
+            ++arrived;
+            support::await([&] { return arrived == limit; });
         }));
     }
     for (auto& meeting : meetings) background::get(meeting);
@@ -324,7 +325,7 @@ TEST_CASE("a fork while others are in wait() and get() leaves them waiting and i
                 ++returned;
             });
         }
-        while (about < 4) std::this_thread::yield();
+        support::await([&about] { return about == 4; });
         support::give_way();
         const pid_t child = forked([] {
             background::wait();
@@ -354,13 +355,13 @@ TEST_CASE("a fork while a job is in get() leaves no slot given away in the child
         return 42;
     });
     submitted.count_down();
-    while (!running) std::this_thread::yield();
+    support::await([&running] { return running.load(); });
     const pid_t child = forked([] {
         std::atomic<int> at_once{0};
         for (int i = 0; i < 100; ++i) {
             background::run([&at_once] {
                 child_demands(++at_once == 1, 1);
-                std::this_thread::yield();
+                support::give_way(2);
                 --at_once;
             });
         }
@@ -427,7 +428,8 @@ TEST_CASE("a callback may fork: its child works and exits") {
 TEST_CASE("a thousand forks amid heavy submission leave the parent untouched, and no job runs twice") {
     constexpr std::size_t room = 1 << 24;
     constexpr int submitters = 3;
-    constexpr int forks = support::times(1000);
+    // Beside other cases fewer: ctest gives it a process of its own.
+    const int forks = support::times(support::started_cases == 1 ? 1000 : 100);
     struct counts {
         std::atomic<unsigned char> runs[room];
         std::atomic<int> in_children;
@@ -447,14 +449,14 @@ TEST_CASE("a thousand forks amid heavy submission leave the parent untouched, an
                     ++ran->runs[job];
                 });
                 if (job % 16 == 0) future.wait();
-                while (background::pending() > 1000) std::this_thread::yield();
+                support::await([] { return background::pending() <= 1000; });
             }
         });
     }
     threads.emplace_back([&enough] {
         for (int n = 0; !enough; n = (n + 1) % 4) {
             background::n = n + 1;
-            std::this_thread::yield();
+            support::nap();
         }
     });
     int good = 0;

@@ -160,7 +160,7 @@ TEST_CASE("n may be assigned by many threads while others submit") {
         resizers.emplace_back([&over, resizer] {
             for (int step = resizer; !over; ++step) {
                 background::n = 1 + step % 7;
-                std::this_thread::yield();
+                give_way(step % 3);
             }
         });
     }

@@ -4,9 +4,10 @@
 
 #include <background.hpp>
 
+#include "waiting.hpp"
+
 #include <atomic>
 #include <string>
-#include <thread>
 
 namespace pauses {
 
@@ -19,7 +20,7 @@ inline void pause(const char* place) {
     if (wanted == nullptr || std::string(wanted) != place) return;
     if (!next_at.compare_exchange_strong(wanted, nullptr)) return;
     reached = true;
-    while (!released) std::this_thread::yield();
+    support::await([] { return released.load(); });
     reached = false;
     released = false;
 }

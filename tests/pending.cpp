@@ -95,7 +95,7 @@ TEST_CASE("pending may be read by any thread at any time and never exceeds what 
             while (!over) {
                 const pending_count seen = background::pending();
                 if (seen > most) most = seen;
-                std::this_thread::yield();
+                spin();
             }
         });
     }

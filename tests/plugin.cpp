@@ -27,7 +27,7 @@ namespace {
 // Held open until the jobs that look at it may end.
 std::atomic<bool> door{false};
 int held() {
-    while (!door) std::this_thread::yield();
+    support::await([] { return door.load(); });
     return 42;
 }
 
@@ -148,7 +148,8 @@ TEST_CASE("a plugin that submitted first may be closed after wait(): host, fork 
     std::atomic<int> arrived{0};
     for (int i = 0; i < 8; ++i) {
         background::run([&arrived] {
-            for (++arrived; arrived < 8;) std::this_thread::yield();
+            ++arrived;
+            support::await([&arrived] { return arrived == 8; });
         });
     }
     background::wait();
@@ -198,7 +199,7 @@ TEST_CASE("a plugin submits and waits and is closed fifty times while jobs of it
         for (int i = 0; i < 2; ++i) {
             submitters.emplace_back([&] {
                 do {
-                    while (pausing && !over) std::this_thread::yield();
+                    support::await([&] { return !pausing || over; });
                     auto outer = background::run([&] {
                         auto inner = background::run(counted);
                         return background::get(inner);

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "waiting.hpp"
+
 #include <array>              // sized
 #include <atomic>             // counters
 #include <condition_variable> // latch
@@ -15,7 +17,7 @@
 #include <set>                // thread_ids
 #include <stdexcept>          // copy_failed
 #include <string>             // /proc
-#include <thread>             // give_way
+#include <thread>             // thread_ids
 
 #ifdef __linux__
 #include <filesystem>    // /proc/self/task
@@ -83,16 +85,6 @@ inline unsigned seed() {
     const unsigned chosen = told ? static_cast<unsigned>(std::stoul(told)) : std::random_device{}();
     std::cout << "SEED=" << chosen << std::endl;
     return chosen;
-}
-
-/// Lets every other thread run for a while, so that what must not happen gets its chance to.
-inline void give_way(int turns = 500) {
-    for (int turn = 0; turn < turns; ++turn) std::this_thread::yield();
-}
-
-/// Returns when `condition()` holds: a promise without a moment. A broken one hangs, and the runner's timeout says so.
-template<typename Condition> void await(Condition condition) {
-    while (!condition()) std::this_thread::yield();
 }
 
 /// std::latch for C++17; one that counts from 1 is a gate. May be destroyed as soon as `wait()` has returned.
@@ -280,11 +272,11 @@ inline thread_state await_sleep(long thread, thread_state before = {}) {
         const thread_state seen = look_at(thread);
         bool asleep = seen.state == 'S' && seen.sleeps > before.sleeps;
         for (int look = 0; asleep && look < 50; ++look) {
-            std::this_thread::yield();
+            spin();
             asleep = look_at(thread) == seen;
         }
         if (asleep) return seen;
-        std::this_thread::yield();
+        nap();
     }
 }
 

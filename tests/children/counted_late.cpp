@@ -11,7 +11,7 @@ const struct ends_late {
     ~ends_late() {
         pauses::next_at = "late"; // its job counts, and the pool has closed
         std::thread late([] { background::run([] { ran = true; }); });
-        while (!pauses::reached) std::this_thread::yield();
+        support::await([] { return pauses::reached.load(); });
         background::wait();
         std::thread([] { background::wait(); }).join();
         pauses::released = true;

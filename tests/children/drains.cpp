@@ -134,7 +134,7 @@ int main(int, char** words) {
                 ++expected;
                 background::run([] {
                     door.open();
-                    support::give_way(5000);
+                    support::give_way(1000);
                     ++finished;
                 });
             },

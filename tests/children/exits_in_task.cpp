@@ -106,7 +106,7 @@ void released_late() {
     static struct releases {
         ~releases() {
             promise.set_value();
-            for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+            support::give_way();
         }
     } const last;
     background::run([] {
@@ -125,7 +125,7 @@ void gets_late() {
                 std::promise<int> promise;
                 auto future = promise.get_future();
                 std::thread other([&promise] {
-                    for (int i = 0; i < 10000; ++i) std::this_thread::yield();
+                    support::give_way();
                     promise.set_value(3);
                 });
                 const int got = background::get(future);
@@ -176,7 +176,7 @@ void local_waits() {
         ++blocked;
         leaving.pass();
     });
-    while (blocked == 0) std::this_thread::yield();
+    support::await([] { return blocked != 0; });
     beside();
 }
 
@@ -194,7 +194,7 @@ void local_waits() {
     background::wait();
     submitted.open();
     background::run([] {
-        for (int i = 0; i < 100; ++i) std::this_thread::yield();
+        support::give_way(20);
         leave();
     });
     for (;;) background::run([] {}).get();

@@ -29,9 +29,9 @@ int main(int, char** words) {
     for (int thread = 0; thread < 4; ++thread) {
         std::thread([] {
             for (;;) {
-                auto future = background::run([] { std::this_thread::yield(); });
+                auto future = background::run(support::give_way, 1);
                 if (gets) future.get();
-                while (!gets && background::pending() > 5000) std::this_thread::yield();
+                if (!gets) support::await([] { return background::pending() <= 5000; });
                 if (++rounds == 1000) flooding.open();
             }
         }).detach();

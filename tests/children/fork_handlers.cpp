@@ -75,7 +75,7 @@ int main(int, char** words) {
                 ::pthread_mutex_lock(mutex);
                 background::run([] {}).get();
                 ::pthread_mutex_unlock(mutex);
-                support::give_way(1);
+                support::give_way(2);
             }
         });
     }

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "../waiting.hpp"
+
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -46,7 +48,7 @@ class gate {
 public:
     void open() { open_.store(true); }
     void pass() const {
-        while (!open_.load()) std::this_thread::yield();
+        support::await([this] { return open_.load(); });
     }
 
 private:

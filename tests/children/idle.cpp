@@ -39,7 +39,7 @@ namespace {
 // After the drain the kernel may still be clearing the last worker away.
 struct witness {
     ~witness() {
-        while (count().workers != 0) std::this_thread::yield();
+        support::await([] { return count().workers == 0; });
         frame::say("no worker is left");
     }
 };

@@ -44,7 +44,8 @@ int main(int, char** words) {
         background::run([&arrived, &mask] {
             frame::demand(thread_name() == "background", "a worker carries the name background");
             frame::demand(blocked_signals() == mask, "a worker has the signal mask of who submitted");
-            for (++arrived; arrived < 4;) std::this_thread::yield();
+            ++arrived;
+            support::await([&arrived] { return arrived == 4; });
         });
     }
     background::wait();

@@ -199,7 +199,7 @@ void storm(const limit& given) {
                 if (random() % 4 == 0 && future.valid()) future.get();
                 if (random() % 64 == 0) background::n = static_cast<int>(1 + random() % 6);
                 if (random() % 256 == 0) background::wait();
-                while (background::pending() > 500) std::this_thread::yield();
+                support::await([] { return background::pending() <= 500; });
             }
         });
     }
@@ -207,9 +207,9 @@ void storm(const limit& given) {
         std::minstd_rand random{1};
         while (!over) {
             given.impose();
-            for (auto turns = random() % 50; turns > 0; --turns) std::this_thread::yield();
+            support::give_way(static_cast<int>(random() % 50));
             given.lift();
-            for (auto turns = random() % 10; turns > 0; --turns) std::this_thread::yield();
+            support::give_way(static_cast<int>(random() % 10));
         }
     });
     start.count_down();

@@ -81,7 +81,7 @@ template<class F> auto count(F work) {
 
 void hold_slot() {
     slots.enter();
-    std::this_thread::yield();
+    support::give_way(2);
     slots.leave();
 }
 

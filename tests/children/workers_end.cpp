@@ -35,7 +35,8 @@ struct local {
 void meet() {
     thread_local const local mine;
     mine.use();
-    for (++arrived; arrived < expected;) std::this_thread::yield();
+    ++arrived;
+    support::await([] { return arrived == expected; });
 }
 
 } // namespace
