@@ -1,7 +1,11 @@
-// The main function of every Catch2 program, where version 3 of Catch2 brings no own one, and what its cases leave.
+// The main function of every Catch2 program, where Catch2 brings none in a library, and what its cases leave.
 // SPDX-License-Identifier: MIT
 #if !__has_include(<catch2/catch_all.hpp>)
+#ifdef BACKGROUND_CATCH_HAS_MAIN
+#define CATCH_CONFIG_EXTERNAL_INTERFACES
+#else
 #define CATCH_CONFIG_MAIN
+#endif
 #endif
 #include "cases.hpp"
 #include "catch.hpp"
