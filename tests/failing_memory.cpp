@@ -201,12 +201,7 @@ TEST_CASE("An allocation that fails leaves callback and nothing was registered")
 TEST_CASE("Assigning n and wait and pending need no memory") {
     background::n = 1;
     std::atomic<int> ran{0};
-    latch running, gate;
-    background::run([&] {
-        running.count_down();
-        gate.wait();
-    });
-    running.wait();
+    blockers holding{1};
     for (int job = 0; job < 10; ++job) background::run([&ran] { ++ran; });
     memory.refuse(true);
     bool thrown = false;
@@ -214,7 +209,7 @@ TEST_CASE("Assigning n and wait and pending need no memory") {
     try {
         for (const int slots : {4, 1, 3}) background::n = slots;
         pending = background::pending();
-        gate.count_down();
+        holding.release_all();
         background::wait();
         background::wait();
     } catch (...) {

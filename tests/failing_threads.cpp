@@ -94,12 +94,7 @@ TEST_CASE("If no second worker can be started the pool carries on with one") {
     fail_threads(2);
     thread_ids workers;
     std::atomic<int> ran{0};
-    latch running, gate;
-    background::run([&] {
-        running.count_down();
-        gate.wait();
-    });
-    running.wait();
+    blockers holding{1};
     std::vector<std::future<int>> results;
     for (int job = 0; job < 100; ++job) {
         results.push_back(background::run([&, job] {
@@ -110,7 +105,7 @@ TEST_CASE("If no second worker can be started the pool carries on with one") {
     }
     background::n = 8;
     background::n = 4;
-    gate.count_down();
+    holding.release_all();
     for (int job = 0; job < 100; ++job) CHECK(results[static_cast<std::size_t>(job)].get() == job);
     for (int job = 0; job < times(1000); ++job) background::run([&ran] { ++ran; });
     background::wait();

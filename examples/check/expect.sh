@@ -51,6 +51,15 @@ run_with_stacks() {
         fail "'$*' with few threads ends with status $status, not $expected" ;;
     esac
 }
+# run_with_files BLOCKS STATUS ARGUMENT...: as run, with files of so many blocks at most. What a full disk says is said
+# in other words then.
+run_with_files() {
+    blocks=$1 expected=$2
+    shift 2
+    status=0
+    (trap '' XFSZ && ulimit -f "$blocks" && exec "$program" "$@") >out 2>err || status=$?
+    [ "$status" -eq "$expected" ] || { cat out err; fail "'$*' with short files ends with status $status, not $expected"; }
+}
 # Whether the system lets one do that, and threads take the stack that the limit says.
 stacks_are_limited() {
     (ulimit -s 2000000 && ulimit -v 1000000 && exec sh -c :) >/dev/null 2>&1 &&

@@ -46,10 +46,7 @@ if stacks_are_limited; then
     says out "same counts"
 fi
 
-# A file may have so many blocks: what a full disk says is said in other words.
-status=0
-(trap '' XFSZ && ulimit -f 100 && exec "$program") >out 2>err || status=$?
-[ $status -eq 1 ] || fail "with files that cannot be written it ends with status $status, not 1"
+run_with_files 100 1
 says err "sample0.txt': File too large"
 [ -z "$(ls tmp)" ] || fail "the sample files are still there"
 interrupt
