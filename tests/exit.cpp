@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "catch.hpp"
 #include "child.hpp"
+#include "support.hpp"
 
 #include <csignal>
 #include <string>
@@ -202,7 +203,7 @@ TEST_CASE("exit() in a task cuts off no job that waits for what is there already
 #else
     const auto words = GENERATE(as<std::string>{}, " other", " itself", " job");
 #endif
-    for (int round = 0; round < 25; ++round) {
+    for (int round = 0; round < support::times(25); ++round) {
         REQUIRE(run("exits_ready", std::to_string(n) + words) == exited(7, "they finished first\n"));
     }
 }

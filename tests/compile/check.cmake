@@ -1,6 +1,6 @@
 # One check of tests/compile, run with cmake -P. MODE says which:
 #   rejects  SOURCE fails to compile and its first error line contains EXPECTED; with -DCORRECT it compiles
-#   accepts  SOURCE compiles without a word at -O0 to -O3
+#   accepts  SOURCE compiles without a word at each of LEVELS
 #   runs     SOURCE compiles and links without a word, and the program ends with 0
 #   mixes    SOURCE and the units of tests/shared, compiled for three standards, one of them by OTHER, link in either
 #            order, and the program ends with 0
@@ -41,7 +41,8 @@ if(MODE STREQUAL "rejects")
     endif()
 
 elseif(MODE STREQUAL "accepts")
-    foreach(level IN ITEMS -O0 -O1 -O2 -O3)
+    separate_arguments(LEVELS)
+    foreach(level IN LISTS LEVELS)
         compile(${level} -c "${SOURCE}" -o "${OUTPUT}.o")
         if(failed OR output)
             message(FATAL_ERROR "${level}:\n${output}")
