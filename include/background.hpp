@@ -950,7 +950,7 @@ private:
     job* find(worker& self) noexcept {
         let_roll(self);
         job* next = queue_.pop(slots_);
-        if (!next && self.seeks == one_comes) in_vain_.store(100, relaxed); // see most_coming
+        if (!next && self.seeks == one_comes) in_vain_.store(100, relaxed); // see is_one_enough
         if (!next) next = look_around(self);
         if (!next) next = pop_past_gap();
         if (next) hand_on(self);
@@ -1036,17 +1036,20 @@ private:
         queue_.push(next);
         return true;
     }
-    /// Whether a job that was submitted needs nobody to be sent for it: no slot is free, or somebody looks or is coming
-    /// (who sends others), or it has been taken.
+    /// Whether a job that was submitted needs nobody to be sent for it: no slot is free, or somebody looks or enough are
+    /// coming (who send others), or it has been taken.
     bool is_cared_for() noexcept {
-        return !slots_.has_free() || seekers_.load(seq_cst) > most_coming() || queue_.empty(); // handshake
+        if (!slots_.has_free()) return true;        // handshake
+        int const seekers = seekers_.load(seq_cst); // handshake
+        if (seekers >= one_looks || queue_.empty()) return true;
+        return seekers == one_comes && is_one_enough();
     }
-    /// Two are sent at once, as one after the other takes long; but for a while after one came in vain, one. On one
-    /// processor that costs 235 instead of 400 ns per job.
-    int most_coming() noexcept {
+    /// Two are sent at once, as one after the other takes long; but for a while after one has come in vain, one. On one
+    /// processor a job costs 235 instead of 400 ns so.
+    bool is_one_enough() noexcept {
         int const left = in_vain_.load(relaxed);
         if (left > 0) in_vain_.store(left - 1, relaxed);
-        return left > 0 ? 0 : 1;
+        return left > 0;
     }
     /// Gives free slots to those who want them: first to jobs that resume, then to workers for what is queued: to so many
     /// here, who have the next sent. Called whenever a slot has become free, or a job has come, or nobody looks any more.
@@ -1089,12 +1092,12 @@ private:
         return false;
     }
     /// Sees to it that so many workers do not wait in get(). False if that needs a thread which cannot be had.
-    bool ensure(lock_type& lock, int unblocked) noexcept {
-        while (this->unblocked() < unblocked && !is_closed()) {
+    bool ensure(lock_type& lock, int wanted) noexcept {
+        while (unblocked() < wanted && !is_closed()) {
             bool const others_start = growing_ > 0 && inside::depth() == 1; // not this thread, see start_thread
             if (others_start)
                 lock.wait(changed_); // (starts_at_once)
-            else if (!start(lock) && this->unblocked() < unblocked)
+            else if (!start(lock) && unblocked() < wanted)
                 return false;
         }
         return true;
@@ -1184,7 +1187,7 @@ private:
     // read by submitters and workers, seldom written
     alignas(64) slot_counts slots_{static_cast<int>(std::thread::hardware_concurrency())};
     std::atomic<int> seekers_{0};       // workers that come or look around, by what each adds
-    std::atomic<int> in_vain_{0};       // so many submissions send nobody beside who is coming
+    std::atomic<int> in_vain_{0};       // so many submissions send nobody beside one who is coming
     std::atomic<int> workers_{0};       // that have been started and have not left; written under mutex_
     std::atomic<int> retry_{0};         // so many jobs end before a thread is tried for again, if any
     std::atomic<bool> closed_{false};   // jobs run inline; written under mutex_
