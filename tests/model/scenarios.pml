@@ -29,7 +29,7 @@
     main!submits(0); main!submits(1); main!sets_n(1); main!submits(2); main!drains(0)
 :: SCENARIO(n_falls_amid_get) -> n = 2; job[0]!gets(1); job[1]!sets_n(1);
     main!submits(0); main!submits(1); main!submits(2); main!drains(0)
-:: SCENARIO(n_falls_amid_start) -> n = 3; workers = 3; job[0]!sets_n(1);
+:: SCENARIO(n_falls_amid_start) -> n = 3; workers = 3; job[0]!holds_for(2); job[0]!sets_n(1);
     main!submits(0); main!submits(1); main!submits(2); main!drains(0)
 :: SCENARIO(n_falls_beside) -> n = 2; alone = 2;
     other[0]!submits(1); main!submits(0); main!sets_n(1); main!submits(2); main!drains(0)
