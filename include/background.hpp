@@ -288,7 +288,7 @@ class chunk_shelf {
 public:
     void put(chunk& freed) noexcept {
         if (count_.load(relaxed) >= most) {
-            inside const malloc;
+            inside const freeing;
             delete &freed;
             return;
         }
@@ -344,7 +344,7 @@ public:
 private:
     void open_next() {
         if (!spare_ && !has_ended_) spare_ = shelf.take_all();
-        inside const malloc;
+        inside const allocating;
         chunk* const fresh = spare_ ? std::exchange(spare_, spare_->next) : new chunk;
         fresh->live.store(chunk::owner_share, relaxed);
         close();
@@ -959,7 +959,7 @@ private:
     /// Between two jobs, lets the worker that popped last go on alone for 5 microseconds, if lately that was good for many
     /// jobs: they and the queue stay in the cache of one processor. A job submitted by a job costs 140 instead of 260 ns so.
     void let_roll(worker& self) noexcept {
-        worker const* const other = rolling_.load(relaxed);
+        worker const* const other = rolling_.load(acquire); // pairs with the store below
         if (other == &self || self.seeks > 0) return;
         if (other && !queue_.seems_empty() && self.defers.pays()) {
             std::size_t const before = other->finished.load(relaxed);
@@ -967,7 +967,7 @@ private:
             while (std::chrono::steady_clock::now() < end) pause_briefly();
             self.defers.learn(other->finished.load(relaxed) - before >= 16);
         }
-        rolling_.store(&self, relaxed);
+        rolling_.store(&self, release); // a worker that may be new
     }
     /// Looks for a job, unless somebody does or two come: more than one who looks fight for the queue.
     job* look_around(worker& self) noexcept {
