@@ -13,6 +13,13 @@
 
 #include <pthread.h>
 
+#if SUPPORT_THREAD_SANITIZER
+// exit() in a signal handler is what this is about, and it is no function for one. And the process ends at once, with
+// threads that nobody has joined.
+extern "C" __attribute__((visibility("default"))) const char* __tsan_default_options();
+extern "C" const char* __tsan_default_options() { return "report_signal_unsafe=0:report_thread_leaks=0"; }
+#endif
+
 namespace {
 
 std::atomic<long> worker{0};
