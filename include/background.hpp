@@ -1074,7 +1074,7 @@ private:
     }
     /// Whether there is a slot, and a job for which nobody looks and nobody comes.
     bool may_send() noexcept {
-        return slots_.has_free() && !is_closed() && queue_.has_more_than(seekers_.load(seq_cst)); // handshake
+        return slots_.has_free() && queue_.has_more_than(seekers_.load(seq_cst)); // handshake
     }
     /// Sends a worker, with a slot: one that is parked, or a new one. False if no thread can be had.
     bool send(lock_type& lock) noexcept {
@@ -1112,17 +1112,16 @@ private:
         bool const has_started = start_thread(fresh, lock.why);
         lock.lock();
         --growing_;
-        changed_.ring();
+        if (has_started) ++parked_;
         if (parked_ > limit()) unparked_.notify_all(); // who has to leave has waited for this, see sleep
+        changed_.ring();
         if (has_started) {
-            ++parked_;
             workers_.fetch_add(1, relaxed);
             retry_.store(0, relaxed);
             retry_next_ = 1;
             return true;
         }
         if (fresh) fresh->next_spare = std::exchange(spare_, fresh);
-        close_at_lull();
         if (retry_.load(relaxed) <= 0) { // seldom, as each try may cost more than a job
             retry_.store(retry_next_, relaxed);
             retry_next_ = retry_next_ < 64 ? retry_next_ * 2 : 64;
@@ -1228,7 +1227,6 @@ inline void pool::submit_late(job& next) noexcept {
     int& inline_jobs = detail::this_thread().inline_jobs;
     inline_ += counts;
     inline_jobs += counts;
-    close_at_lull();
     lock.unlock();
     run_inline(next);
     if (counts == 0) return;

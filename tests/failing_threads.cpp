@@ -115,6 +115,33 @@ TEST_CASE("If no second worker can be started the pool carries on with one") {
     meet(4);
 }
 
+TEST_CASE("No more than n stay parked when n falls while a worker is being started") {
+    if (ran_in_a_process_of_its_own()) return;
+    background::n = 2;
+    std::promise<void> first, second;
+    std::atomic<long> id{0};
+    std::atomic<long> other_id{0};
+    auto one = background::run([&] {
+        id = kernel_id();
+        background::get(first.get_future());
+    });
+    background::run([&] { other_id = kernel_id(); }).get(); // on a worker that was started in the place of that one
+    await_sleep(other_id);                                  // parked
+    const int with_two_workers = thread_count();
+    const int starts = thread_starts;
+    starters_stay = true;
+    auto two = background::run([&] { background::get(second.get_future()); });
+    await([starts] { return thread_starts > starts; }); // a third is being started
+    first.set_value();
+    one.get();
+    await_sleep(id); // parked
+    background::n = 1;
+    starters_stay = false;
+    await([=] { return thread_count() == with_two_workers; }); // the one that waits, and one that is parked
+    second.set_value();
+    two.get();
+}
+
 TEST_CASE("Jobs that are blocked for want of a worker start as soon as a thread can be had for a later one") {
     if (ran_in_a_process_of_its_own()) return;
     background::n = 2;

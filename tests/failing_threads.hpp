@@ -17,6 +17,7 @@ inline std::atomic<int> thread_starts{0};             // since the last order be
 inline std::atomic<int> first_failing_start{INT_MAX}; // counted from 1
 inline std::atomic<int> last_failing_start{INT_MAX};
 inline std::atomic<bool> starters_linger{false}; // the new thread runs for a while before its starter goes on
+inline std::atomic<bool> starters_stay{false};   // it runs until this is false again
 
 /// The starts from `first` to `last`, counted from 1, will fail.
 inline void fail_threads(int first, int last = INT_MAX) {
@@ -45,5 +46,6 @@ extern "C" int failing_pthread_create(pthread_t* thread, const pthread_attr_t* a
     const auto real = __interceptor_pthread_create ? &__interceptor_pthread_create : next;
     const int outcome = real(thread, attributes, start, argument);
     if (support::starters_linger) support::give_way(100);
+    support::await([] { return !support::starters_stay; });
     return outcome;
 }

@@ -89,10 +89,10 @@ inline start() { /* its first half: fresh, a worker, or 0 if no thread can be ha
     if :: fresh = first_of(spare_) :: failures > 0 && spare_ != 0 -> failures-- fi;
     spare_ = spare_ & ~fresh; alive = alive | fresh; unlock() }
 inline start_ends() {
-    atomic { lock(); starts = false; growing_--; ring(); retry_ = !fresh;
+    atomic { lock(); starts = false; growing_--; retry_ = !fresh;
+        if :: fresh -> joinable = joinable | fresh; parked_++; workers_++; assert(workers_ <= needed) :: else fi;
         if :: parked_ > limit_ -> notify_all(unparked_) :: else fi;
-        if :: fresh -> joinable = joinable | fresh; parked_++; workers_++; assert(workers_ <= needed) :: else fi };
-    if :: fresh == 0 -> close_at_lull() :: else fi }
+        ring() } }
 inline unpark() { parked_--; unparks_++; notify_one(unparked_); most_sent-- } /* parked workers are alike */
 inline send() {
     atomic { take() };
@@ -111,7 +111,7 @@ inline balance(at_most) {
     :: atomic { lock();
             if
             :: resuming_ > 0 && has_free -> take()
-            :: resuming_ == 0 && has_free && most_sent > 0 && !closed_ -> seen = seekers_ /* may_send */
+            :: resuming_ == 0 && has_free && most_sent > 0 -> seen = seekers_ /* may_send */
             :: else -> most_sent = 0; break
             fi };
         if
@@ -137,8 +137,8 @@ inline submit_late(late) {
     if
     :: !is_late -> d_step { late_--; submitted_++; begun = begun | bit_of(late) };
         push(late); balance(1); unlock()
-    :: else -> d_step { is_late = !closed_; inline_ = inline_ + is_late; begun = begun | (is_late << late) };
-        close_at_lull(); unlock(); ready = ready | bit_of(late);
+    :: else -> d_step { is_late = !closed_; inline_ = inline_ + is_late; begun = begun | (is_late << late);
+            unlock() }; ready = ready | bit_of(late);
         atomic { lock(); if :: is_late -> ring() :: else fi;
             inline_ = inline_ - is_late; over = over | (is_late << late); is_late = false; unlock() }
     fi }
@@ -170,7 +170,7 @@ inline pop_past_gap() { /* next */
     :: pop(); if :: next != NONE -> break :: else -> seen = held_ fi;
         are_wanted_back(); if :: is_wanted_back || is_empty -> is_wanted_back = false; break :: else fi
     od }
-#define is_forsaken (self && unblocked == 0 && growing_ == 0 && has_free && !closed_ && !PLANTED(no_last_resort))
+#define is_forsaken (self && unblocked == 0 && growing_ == 0 && has_free && !PLANTED(no_last_resort))
 inline may_run_here() { if :: is_forsaken -> seen = seekers_; has_more_than_seen() :: else fi } /* may */
 inline run_here() {
     balance(1); may_run_here();
