@@ -751,6 +751,7 @@ struct alignas(64) worker {
     bool is_exiting = false;           // its job has called exit()
     bool (*is_ready)(void*) = nullptr; // asks what its job waits for in get(); null if it does not
     void* awaited = nullptr;           // what that is
+    std::thread::id id{};              // from when its starter counts it until it leaves
     worker* next_spare = nullptr;
     worker* next_of_all = nullptr; // constant, once it is in the pool's list of all
     std::thread thread{};
@@ -916,6 +917,7 @@ public:
             park(lock, self);
         }
         --parked_;
+        self.id = std::thread::id();
         workers_.fetch_sub(1, relaxed);
         worker* const before = std::exchange(last_left_, &self);
         changed_.ring();
@@ -1116,6 +1118,7 @@ private:
         if (parked_ > limit()) unparked_.notify_all(); // who has to leave has waited for this, see sleep
         changed_.ring();
         if (has_started) {
+            fresh->id = fresh->thread.get_id();
             workers_.fetch_add(1, relaxed);
             retry_.store(0, relaxed);
             retry_next_ = 1;
@@ -1175,6 +1178,7 @@ private:
     /// Whether a job is queued that no worker will take: all wait in get().
     bool is_forsaken() noexcept { return unblocked() == 0 && growing_ == 0 && may_send(); }
     void run_here(lock_type& lock) noexcept;
+    void leave_out_newborn(lock_type& lock) noexcept;
 
     static constexpr int one_comes = 1; // what a worker adds to seekers_: who looks sees a job sooner than two who come
     static constexpr int one_looks = 2;
@@ -1265,6 +1269,7 @@ inline void pool::drain() noexcept {
     if (is_closed() && (exits_ == 0 || me.has_ended)) return;
     queue_.begin_closing();
     inline_ -= std::exchange(me.inline_jobs, 0); // exit() in jobs that run inline
+    if (!me.self && !on_main_thread()) leave_out_newborn(lock);
     if (exiting) {
         exiting->is_exiting = true;
         ++exits_;
@@ -1281,6 +1286,23 @@ inline void pool::drain() noexcept {
     worker* const last = std::exchange(last_left_, nullptr);
     lock.unlock();
     if (last) last->thread.join();
+}
+/// If this is exit() in a signal handler on a worker that has just been born and knows nothing of it yet: counts it as
+/// blocked. (There Ctrl-C comes while a thread is being started, as that blocks signals for its starter.)
+inline void pool::leave_out_newborn(lock_type& lock) noexcept {
+    while (growing_ > 0) lock.wait(changed_); // until its starter has told its id
+    worker* each = all_.load(acquire);        // pairs with make_worker
+    while (each && each->id != std::this_thread::get_id()) each = each->next_of_all;
+    if (!each) return;
+    if (parked_ > 0) {
+        --parked_; // if it is another that has been sent: they are alike
+    } else {
+        --unparks_;
+        seekers_.fetch_sub(one_comes, seq_cst); // handshake
+        slots_.give_back();
+    }
+    ++blocked_;
+    balance(lock, 1);
 }
 /// Runs what is queued on the exiting thread, with a slot, unless a thread can be had now. Only as a last resort: its
 /// thread-local objects are gone. (no_last_resort)
@@ -1349,13 +1371,14 @@ inline bool const guarded = [] {
     return on_main_thread();
 }();
 inline void run_worker(worker* self) noexcept {
-    thread_guard::make();
     thread_state& me = detail::this_thread();
-    me.self = self;
+    me.self = self; // first: for exit() in a signal handler
+    thread_guard::make();
     name_this_thread();
     the_pool().work(*self);
     me.self = nullptr;
     me.has_ended = true; // the drain waits for this thread: wait() must not
+    ++inside::depth();   // nor exit() in the destructor of a thread-local object
 }
 /// Looks while that pays; then, in a job, waits without the slot. Outside of one, the caller sleeps as it always does.
 template<class Awaited> void look_then_wait(Awaited& awaited) {

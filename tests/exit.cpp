@@ -254,8 +254,13 @@ TEST_CASE("exit() in a signal handler drains and ends while other threads are in
 }
 
 TEST_CASE("exit() in a signal handler that interrupted a worker ends the process at once") {
-    const auto where = GENERATE(as<std::string>{}, "parked", "get");
-    CHECK(run("interrupted_worker", where) == exited(130));
+    const auto which = GENERATE(as<std::string>{}, "parked", "get", "retired");
+    CHECK(run("interrupted_worker", which) == exited(130));
+}
+
+TEST_CASE("exit() in a signal handler that interrupted a worker at its birth drains") {
+    CHECK(run("interrupted_worker", "first") == exited(130));
+    CHECK(run("interrupted_worker", "second") == exited(130, "a job finished\na job finished\n"));
 }
 
 TEST_CASE("workers carry the name background and the signal mask of who submitted") {

@@ -1,4 +1,4 @@
-// A pthread_create that fails where it is told to, for one unit of a program on Linux.
+// A pthread_create that fails where it is told to, or does more than is asked, for one unit of a program on Linux.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <memory>
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -18,6 +19,22 @@ inline std::atomic<int> first_failing_start{INT_MAX}; // counted from 1
 inline std::atomic<int> last_failing_start{INT_MAX};
 inline std::atomic<bool> starters_linger{false}; // the new thread runs for a while before its starter goes on
 inline std::atomic<bool> starters_stay{false};   // it runs until this is false again
+
+/// What a new thread does first and last, if that is not null.
+inline std::atomic<void (*)()> at_birth{nullptr};
+inline std::atomic<void (*)()> at_death{nullptr};
+
+struct thread_program {
+    void* (*start)(void*);
+    void* argument;
+};
+inline void* live(void* program) {
+    const auto mine = std::unique_ptr<thread_program>(static_cast<thread_program*>(program));
+    if (auto* const act = at_birth.load()) act();
+    void* const result = mine->start(mine->argument);
+    if (auto* const act = at_death.load()) act();
+    return result;
+}
 
 /// The starts from `first` to `last`, counted from 1, will fail.
 inline void fail_threads(int first, int last = INT_MAX) {
@@ -44,6 +61,12 @@ extern "C" int failing_pthread_create(pthread_t* thread, const pthread_attr_t* a
     if (number >= support::first_failing_start && number <= support::last_failing_start) return EAGAIN;
     static const auto next = reinterpret_cast<decltype(&failing_pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
     const auto real = __interceptor_pthread_create ? &__interceptor_pthread_create : next;
+    if (support::at_birth.load() || support::at_death.load()) {
+        auto program = std::make_unique<support::thread_program>(support::thread_program{start, argument});
+        const int outcome = real(thread, attributes, support::live, program.get());
+        if (outcome == 0) static_cast<void>(program.release());
+        return outcome;
+    }
     const int outcome = real(thread, attributes, start, argument);
     if (support::starters_linger) support::give_way(100);
     support::await([] { return !support::starters_stay; });

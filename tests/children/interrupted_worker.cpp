@@ -1,7 +1,9 @@
-// A signal handler calls exit() on a worker that is parked, or waits in get(): nothing can be drained, nothing hangs.
+// A signal handler calls exit() on a worker. Where that has just been born the pool drains; where it is parked, waits in
+// get(), or is about to end, nothing can be drained, and nothing hangs.
 // SPDX-License-Identifier: MIT
 #include "frame.hpp"
 
+#include "../failing_threads.hpp"
 #include "../support.hpp"
 
 #include <background.hpp>
@@ -22,6 +24,7 @@ extern "C" const char* __tsan_default_options() { return "report_signal_unsafe=0
 
 namespace {
 
+frame::gate door; // closed until the handler has been called
 std::atomic<long> worker{0};
 pthread_t worker_thread;
 
@@ -29,25 +32,54 @@ void remember_worker() {
     worker_thread = ::pthread_self();
     worker = support::kernel_id();
 }
-extern "C" void leave(int) { std::exit(130); }
+extern "C" void leave(int) {
+    door.open();
+    std::exit(130);
+}
+void interrupt_me() {
+    support::at_birth = nullptr;
+    support::at_death = nullptr;
+    ::pthread_kill(::pthread_self(), SIGINT);
+}
+void finish_behind_door() {
+    door.pass();
+    frame::say("a job finished");
+}
 
 } // namespace
 
-// interrupted_worker parked|get
+// interrupted_worker parked|get|first|second|retired: the worker that is interrupted; the first and the second at birth
 int main(int, char** words) {
     background::n = 2;
     std::signal(SIGINT, leave);
     std::promise<void> never;
-    if (words[1] == std::string("parked")) {
+    const std::string which = words[1];
+    if (which == "parked") {
         background::run(remember_worker).get();
-    } else {
+    } else if (which == "get") {
         background::run([awaited = never.get_future().share()] {
             remember_worker();
             background::get(awaited);
         });
         support::await([] { return worker != 0; });
+    } else if (which == "first") {
+        support::at_birth = interrupt_me;
+        background::run([] {}); // is not submitted yet
+    } else if (which == "second") {
+        background::run(finish_behind_door);
+        support::at_birth = interrupt_me;
+        background::run(finish_behind_door);
+    } else {
+        std::promise<void> both;
+        support::at_death = interrupt_me;
+        auto one = background::run([met = both.get_future()] { met.wait(); });
+        background::run([&both] { both.set_value(); }).get();
+        one.get();
+        background::n = 1;
     }
-    support::await_sleep(worker);
-    ::pthread_kill(worker_thread, SIGINT);
+    if (worker != 0) {
+        support::await_sleep(worker);
+        ::pthread_kill(worker_thread, SIGINT);
+    }
     for (;;) support::give_way();
 }
