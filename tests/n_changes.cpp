@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <exception>
+#include <future>
 #include <thread>
 #include <vector>
 
@@ -105,17 +106,22 @@ TEST_CASE("Assigning n never blocks while jobs hold all slots") {
 TEST_CASE("Shrinking interrupts nothing and no slot is given out until fewer than n are held") {
     for (int round = 0; round < times(100); ++round) {
         background::n = 4;
-        blockers holding{4};
-        background::n = 2;
         gauge room;
         latch gate;
-        for (int job = 0; job < 3; ++job) {
-            background::run([&] {
-                room.enter();
-                gate.wait();
-                room.leave();
-            });
-        }
+        const auto visit = [&] {
+            room.enter();
+            gate.wait();
+            room.leave();
+        };
+        std::promise<void> promise;
+        background::run([&visit, future = promise.get_future()]() mutable {
+            background::get(future); // it resumes when a slot may be given out, and not before
+            visit();
+        });
+        blockers holding{4};
+        background::n = 2;
+        for (int job = 0; job < 3; ++job) background::run(visit);
+        promise.set_value();
         holding.release(3);
         holding.release(0);
         give_way(50);
