@@ -82,6 +82,14 @@ TEST_CASE("exit() in a task does not hang while main goes on submitting and wait
     }
 }
 
+#ifdef __GLIBC__
+TEST_CASE("exit() in a task keeps its exit code when main returns meanwhile") {
+    const auto words =
+        GENERATE(as<std::string>{}, "1 main_returns", "4 main_returns", "1 main_returns_late", "4 main_returns_late");
+    CHECK(run("exits_in_task", words) == exited(7, "the others finished first\n"));
+}
+#endif
+
 TEST_CASE("after exit() in a task a job that runs inline may wait in get()") {
     CHECK(run("exits_in_task", "2 gets_late") == exited(7, "the others finished first\na job inline got 3\n"));
 }

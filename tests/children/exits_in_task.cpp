@@ -180,6 +180,25 @@ void local_waits() {
     beside();
 }
 
+// Main returns when exit() has been called in a job, or amid the destructors of static objects, and goes no further.
+int main_returns(bool late) {
+    static frame::gate ending;
+    static const struct stays {
+        stays() = default;
+        stays(const stays&) = delete;
+        stays& operator=(const stays&) = delete;
+        ~stays() {
+            frame::demand(std::this_thread::get_id() != main_thread, "the exiting job's thread ends the process");
+            ending.open();
+            support::give_way(1000); // to main
+        }
+        const std::thread::id main_thread = std::this_thread::get_id();
+    } last;
+    beside();
+    late ? ending.pass() : leaving.pass();
+    return 1;
+}
+
 // A job leaves while main submits and waits, again and again; main ends with the process. On one processor, where there
 // is one to choose, main has always submitted the next job before anybody could see that nothing is left.
 [[noreturn]] void main_submits() {
@@ -217,6 +236,8 @@ int main(int, char** words) {
     if (situation == "callback") in_callback();
     if (situation == "destructor") in_destructor();
     if (situation == "main_submits") main_submits();
+    if (situation == "main_returns") return main_returns(false);
+    if (situation == "main_returns_late") return main_returns(true);
     if (situation == "main_gets") {
         auto exiting = background::run(leave);
         submit_others();
