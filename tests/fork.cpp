@@ -124,6 +124,13 @@ void child_works() {
             const auto late = [] { return background::get(background::run([] { return 42; })); };
             child_demands(background::run(late).get() == 42, 92);
             background::wait();
+            // In a child that is forked now the pool has closed, too: nobody would drain it.
+            const int code = ended(forked([here = std::this_thread::get_id()] {
+                const auto where = [] { return std::this_thread::get_id(); };
+                child_demands(background::run(where).get() == here, 1);
+                ::_exit(42);
+            }));
+            child_demands(code == 42, 93);
         }
     } last;
     std::thread([] {
