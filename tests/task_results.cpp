@@ -17,8 +17,8 @@
 
 using namespace support;
 
-TEMPLATE_TEST_CASE_SIG("Over-aligned callables and arguments and results keep their alignment", "",
-                       ((std::size_t Alignment), Alignment), 64, 4096) {
+TEMPLATE_TEST_CASE_SIG("Callables and arguments and results keep their alignment", "",
+                       ((std::size_t Alignment), Alignment), 16, 64, 4096) {
     struct callable : aligned<Alignment> {
         using aligned<Alignment>::aligned;
         aligned<Alignment> operator()(aligned<Alignment>&& argument, char padding) const {
