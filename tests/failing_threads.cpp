@@ -4,8 +4,10 @@
 
 #include "catch.hpp"
 #include "pool.hpp"
+#include "replaced_new.hpp"
 #include "support.hpp"
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -56,6 +58,19 @@ TEST_CASE("If the first worker cannot be started the call throws and nothing was
     CHECK(called == 2);
     meet(5);
 }
+
+#if SUPPORT_REPLACED_NEW
+TEST_CASE("If the first worker cannot be started the memory of what was not submitted is given back") {
+    if (ran_in_a_process_of_its_own()) return;
+    fail_threads(1);
+    const long before = live_bytes;
+    for (int round = 0; round < 100; ++round) {
+        const auto call = [room = std::array<char, 100'000>{}] { static_cast<void>(room); };
+        CHECK_THROWS_AS(background::run(call), std::system_error);
+    }
+    CHECK(live_bytes - before < 1'000'000);
+}
+#endif
 
 TEST_CASE("If the first worker cannot be started every one of many submitting threads is told") {
     if (ran_in_a_process_of_its_own()) return;
