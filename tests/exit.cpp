@@ -195,6 +195,11 @@ TEST_CASE("exit() in a task hangs on no job that waits in get() when no thread c
           exited(7, "get() in a task was refused\n1000 jobs finished on the exiting thread\n"));
 }
 
+TEST_CASE("exit() in a task does not wait below a job that waits in get() on the exiting thread") {
+    CHECK(run("exits_alone", "fails_for_a_while") ==
+          exited(7, "get() in a task was refused\n1000 jobs finished on the exiting thread\n"));
+}
+
 TEST_CASE("exit() in a task tries again to start a thread for the other jobs") {
     CHECK(run("exits_alone", "fails_once") == exited(7, "1000 jobs finished on another thread\n"));
 }

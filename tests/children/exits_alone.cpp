@@ -81,7 +81,7 @@ struct witness {
 
 } // namespace
 
-// exits_alone fails|fails_once|fails_and_gets|fails_while_resuming
+// exits_alone fails|fails_once|fails_and_gets|fails_for_a_while|fails_while_resuming
 int main(int, char** words) {
     background::n = 1;
     if (words[1] == std::string("fails_while_resuming")) while_resuming();
@@ -99,6 +99,17 @@ int main(int, char** words) {
             auto queued = background::run([] {});
             try {
                 background::get(queued);
+            } catch (const std::system_error&) {
+                ++refused;
+            }
+        });
+    }
+    if (words[1] == std::string("fails_for_a_while")) { // the exiting thread could wait here, and exit() below it
+        background::run([] {
+            static std::promise<void> never;
+            support::allow_threads();
+            try {
+                background::get(never.get_future());
             } catch (const std::system_error&) {
                 ++refused;
             }
