@@ -151,6 +151,7 @@ TEST_CASE("No more than n stay parked when n falls while a worker is being start
     one.get();
     await_sleep(id); // parked
     background::n = 1;
+    give_way(); // to those who are told and have to stay as long as one is being started
     starters_stay = false;
     await([=] { return thread_count() == with_two_workers; }); // the one that waits, and one that is parked
     second.set_value();
