@@ -64,6 +64,12 @@ TEST_CASE("exit() in a task does not hang when jobs wait for each other") {
     CHECK(run("exits_in_task", "1 each_other") == exited(7, "the others finished first\n"));
 }
 
+TEST_CASE("exit() in a task does not hang when the last other job waits for ever") {
+    for (const char* words : {"1 waits_last", "4 waits_last"}) {
+        CHECK(run("exits_in_task", words) == exited(7, "the others finished first\n"));
+    }
+}
+
 TEST_CASE("exit() in a task does not hang when its own submitters wait for it") {
     for (const char* words : {"1 nested", "4 nested"}) {
         CHECK(run("exits_in_task", words) == exited(7, "the others finished first\n"));

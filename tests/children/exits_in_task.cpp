@@ -85,6 +85,19 @@ void each_other() {
     submitted.open();
 }
 
+// Another job waits when all others have finished and their workers are parked: then nothing more will happen.
+void waits_last() {
+    static std::promise<void> never;
+    background::run(leave);
+    submit_others();
+    background::run([] {
+        support::await([] { return finished == others; });
+        support::give_way(); // to the workers, which park
+        background::get(never.get_future());
+    });
+    submitted.open();
+}
+
 // Three jobs deep, each one waiting for the next; the innermost exits.
 void nested() {
     background::run([] {
@@ -229,6 +242,7 @@ int main(int, char** words) {
     if (situation == "waited_for") waited_for([](auto& future) { background::get(future); });
     if (situation == "waited_for_plainly") waited_for([](auto& future) { future.get(); });
     if (situation == "each_other") each_other();
+    if (situation == "waits_last") waits_last();
     if (situation == "nested") nested();
     if (situation == "released_late") released_late();
     if (situation == "gets_late") gets_late();
