@@ -106,6 +106,8 @@ TEST_CASE("A destructor that throws kills nothing and its exception reaches the 
         }
         background::run(throws_at_its_end{true});
         CHECK(seen == 2);
+        const auto fails = [](throws_at_its_end&& held) { throw held(); };
+        CHECK_THROWS_AS(background::run(fails, throws_at_its_end{true}).get(), int); // what the job itself threw
     }
     background::wait();
     CHECK(background::pending() == 0);
