@@ -283,7 +283,7 @@ struct chunk {
 };
 /// Free chunks, for use again: malloc and free of small ones on two threads fight for the lock of malloc's arena. Who
 /// frees a chunk puts it there, who needs one takes all that there are: so no chunk is ever taken from between others.
-/// There are no more than some, and the rest goes back to where it came from.
+/// There are about 64 at most, and the rest goes back to where it came from.
 class chunk_shelf {
 public:
     void put(chunk& freed) noexcept {
@@ -347,7 +347,7 @@ private:
         inside const allocating;
         chunk* const fresh = spare_ ? std::exchange(spare_, spare_->next) : new chunk;
         fresh->live.store(chunk::owner_share, relaxed);
-        close();
+        while (open_) close(); // the user's operator new and delete may have opened one as well
         open_ = fresh;
         used_ = 0;
         handed_out_ = 0;
@@ -486,7 +486,10 @@ public:
     std::future<R> get_future() { return promise_.get_future(); }
     /// Instead of run(), where there is no worker.
     void discard() noexcept {
-        std::destroy_at(std::addressof(bound_));
+        try {
+            std::destroy_at(std::addressof(bound_));
+        } catch (...) { // the call throws why there is none
+        }
         delete this;
     }
     void run() noexcept override {
@@ -616,7 +619,7 @@ public:
     /// A hint, that saves the lock.
     bool seems_empty() const noexcept { return !first_.load(relaxed); }
     bool empty() const noexcept { return end_.load(seq_cst) == &first_; } // handshake
-    /// Whether more than so many jobs are queued. A gap counts as one: its submitter may not have linked it yet.
+    /// Whether more than so many jobs are queued. A gap counts as any number: what is behind it cannot be seen.
     bool has_more_than(int count) noexcept {
         lock();
         std::atomic<job*>* at = &first_;
@@ -687,7 +690,7 @@ public:
         learn(false);
         return false;
     }
-    /// Whether to look this time.
+    /// Whether to look this time; counts the times that it does not pay.
     bool pays() noexcept { return length_ > duration(0) || ++skipped_ >= skips_; }
     /// Whether the look was good for something.
     void learn(bool has_found) noexcept {
@@ -747,8 +750,8 @@ struct alignas(64) worker {
     int seeks = 0;                                 // its part of seekers_; the worker's own
     patience looks{std::chrono::microseconds(50)}; // around for jobs
     patience defers{std::chrono::microseconds(5)}; // its next job, see let_roll
+    bool is_exiting = false;                       // its job has called exit(); the worker's own
     // guarded by the pool's mutex:
-    bool is_exiting = false;           // its job has called exit()
     bool (*is_ready)(void*) = nullptr; // asks what its job waits for in get(); null if it does not
     void* awaited = nullptr;           // what that is
     std::thread::id id{};              // from when its starter counts it until it leaves
@@ -778,6 +781,7 @@ inline void run_worker(worker* self) noexcept;
 /// job waits in get(). Who runs out of jobs looks around for a while, if nobody does, and parks if it finds none.
 ///
 ///     a worker is                  counted in            has a slot  becomes so by
+///     being started                growing_              -           ensure
 ///     being started for a job      growing_, seekers_    yes         send: a job is queued, a slot free, nobody parked
 ///     parked                       parked_               -           park: no job was found; ensure
 ///     unparked, not awake yet      unparks_, seekers_    yes         send
@@ -787,7 +791,7 @@ inline void run_worker(worker* self) noexcept;
 ///     resuming, without slot       slots_.resuming()     -           unblock
 ///     granted its slot, not awake  granted_              yes         grant
 ///
-/// 1. The workers are those that hold a slot, parked_, blocked_, and slots_.resuming().                    check
+/// 1. All workers but those being started hold a slot, or are parked_, blocked_ or slots_.resuming().      check
 /// 2. Every job runs exactly once, and jobs start in order.                                                queue
 /// 3. While jobs are queued and a slot is free, somebody looks, or one comes for each, or no thread        balance
 ///    can be had. Who looks or comes takes a job and hands on, or parks.
@@ -803,7 +807,7 @@ inline void run_worker(worker* self) noexcept;
 /// One of the two sees the other. All of these are seq_cst, and marked: handshake. (token_read_early)
 class pool {
     /// Holds the mutex. Workers are woken when it has been released: who is woken before runs into it, and that costs two
-    /// more switches on one processor. Errors go later still (5).
+    /// more switches on one processor. An error is destroyed after that, as that may run user code (5).
     struct lock_type : std::unique_lock<std::mutex> {
         explicit lock_type(pool& locked) : unique_lock(locked.mutex_, std::defer_lock), owner(locked) { lock(); }
         lock_type(lock_type const&) = delete;
@@ -871,9 +875,7 @@ public:
         thread_state& me = detail::this_thread();
         if (!is_idle()) me.looks.look([this] { return is_idle(); }, between_looks);
         lock_type lock(*this);
-        // After exit() in a job some workers stay for ever: so do those who wait, but for what is part of that end.
-        while (is_closed() ? workers_.load(relaxed) > 0 && !me.has_ended : !is_idle() || inline_ > 0)
-            lock.wait(changed_);
+        while (!is_over(me)) lock.wait(changed_);
     }
     /// Gives the slot of the calling job away, which waits for `awaited`. Throws if that needs another worker (7) and
     /// none can be started.
@@ -896,7 +898,6 @@ public:
     /// be gone: only exit() in a job leaves others blocked.
     void unblock() noexcept {
         thread_state& me = detail::this_thread();
-        me.is_waiting = false;
         lock_type lock(*this);
         me.self->is_ready = nullptr;
         if (!is_closed()) {
@@ -906,6 +907,7 @@ public:
         }
         while (granted_ == 0) lock.wait(granted_slot_);
         --granted_;
+        me.is_waiting = false;
     }
     /// A worker's life. At its end it joins the one that left before; the next one, or the drain, joins this.
     void work(worker& self) noexcept {
@@ -1096,7 +1098,7 @@ private:
     /// Sees to it that so many workers do not wait in get(). False if that needs a thread which cannot be had.
     bool ensure(lock_type& lock, int wanted) noexcept {
         while (unblocked() < wanted && !is_closed()) {
-            bool const others_start = growing_ > 0 && inside::depth() == 1; // not this thread, see start_thread
+            bool const others_start = growing_ > 0 && inside::depth() == 1; // not this thread, see start
             if (others_start)
                 lock.wait(changed_); // (starts_at_once)
             else if (!start(lock) && unblocked() < wanted)
@@ -1107,6 +1109,7 @@ private:
     /// Starts a worker, parked. False if no thread can be had: lock.why says why. Releases the lock meanwhile: this takes
     /// long, and it allocates, by the user's operator new perhaps, which may submit jobs (5).
     bool start(lock_type& lock) noexcept {
+        inside const starting;
         ++growing_;
         worker* fresh = spare_;
         if (fresh) spare_ = fresh->next_spare;
@@ -1133,7 +1136,6 @@ private:
     }
     /// Without the lock.
     bool start_thread(worker*& fresh, std::exception_ptr& why) noexcept {
-        inside const starting;
         try {
             if (!fresh) fresh = make_worker();
             // no lambda: that would put its type into a symbol of std's, shared by plugins with hidden symbols
@@ -1157,6 +1159,13 @@ private:
         ++blocked_;
         balance(lock, 1);
     }
+    /// Whether wait() may return. After exit() in a job main must not, as it would go on and end, too.
+    bool is_over(thread_state const& me) const noexcept {
+        if (inline_ > 0) return false;
+        if (!is_closed()) return is_idle();
+        bool const goes_on = exits_ == 0 || !on_main_thread();
+        return me.has_ended || (workers_.load(relaxed) <= blocked_ && goes_on);
+    }
     int unblocked() const noexcept { return workers_.load(relaxed) - blocked_; }
     /// Nothing is queued or running, and all who hold a slot look around: others are about to, and if the next job came
     /// now another worker would start for it.
@@ -1178,6 +1187,7 @@ private:
     /// Whether a job is queued that no worker will take: all wait in get().
     bool is_forsaken() noexcept { return unblocked() == 0 && growing_ == 0 && may_send(); }
     void run_here(lock_type& lock) noexcept;
+    void leave_out(lock_type& lock, worker* exiting) noexcept;
     void leave_out_newborn(lock_type& lock) noexcept;
 
     static constexpr int one_comes = 1; // what a worker adds to seekers_: who looks sees a job sooner than two who come
@@ -1268,27 +1278,34 @@ inline void pool::drain() noexcept {
     lock_type lock(*this);
     if (is_closed() && (exits_ == 0 || me.has_ended)) return;
     queue_.begin_closing();
-    inline_ -= std::exchange(me.inline_jobs, 0); // exit() in jobs that run inline
-    if (!me.self && !on_main_thread()) leave_out_newborn(lock);
-    if (exiting) {
-        exiting->is_exiting = true;
-        ++exits_;
-        step_aside(lock);
-    }
+    leave_out(lock, exiting);
     for (close_at_lull(); !is_closed(); close_at_lull()) {
         if (exiting && is_forsaken())
             run_here(lock);
         else
             lock.wait(changed_);
     }
-    // The exit code is that of the job that calls exit(): main, which may return meanwhile, stays here.
+    // The exit code is that of the job that calls exit(): main, which may return meanwhile, stays here. (With glibc 2.41
+    // and later the second of two exits waits for the first, for ever if that is main's.)
     while (workers_.load(relaxed) > blocked_ || inline_ > 0 || (exits_ > 0 && !exiting)) lock.wait(changed_);
     worker* const last = std::exchange(last_left_, nullptr);
     lock.unlock();
     if (last) last->thread.join();
 }
-/// If this is exit() in a signal handler on a worker that has just been born and knows nothing of it yet: counts it as
-/// blocked. (There Ctrl-C comes while a thread is being started, as that blocks signals for its starter.)
+/// The pool goes on without this thread: in a job, or in a signal handler that may have interrupted anything.
+inline void pool::leave_out(lock_type& lock, worker* exiting) noexcept {
+    thread_state& me = detail::this_thread();
+    inline_ -= std::exchange(me.inline_jobs, 0);
+    if (exiting) {
+        exiting->is_exiting = true;
+        ++exits_;
+        return step_aside(lock);
+    }
+    if (!me.self && !on_main_thread()) leave_out_newborn(lock);
+    balance(lock, 1); // as a submitter was about to
+}
+/// Counts this worker as blocked, if it is one that has just been born and knows nothing of it yet. There Ctrl-C comes
+/// while a thread is being started, as signals are blocked for its starter then.
 inline void pool::leave_out_newborn(lock_type& lock) noexcept {
     while (growing_ > 0) lock.wait(changed_); // until its starter has told its id
     worker* each = all_.load(acquire);        // pairs with make_worker
@@ -1302,7 +1319,6 @@ inline void pool::leave_out_newborn(lock_type& lock) noexcept {
         slots_.give_back();
     }
     ++blocked_;
-    balance(lock, 1);
 }
 /// Runs what is queued on the exiting thread, with a slot, unless a thread can be had now. Only as a last resort: its
 /// thread-local objects are gone. (no_last_resort)

@@ -82,6 +82,12 @@ TEST_CASE("after exit() in a task no job goes on among static objects that are g
     }
 }
 
+TEST_CASE("exit() in a task does not hang when a static destructor joins a thread in wait()") {
+    for (const char* words : {"1 joins_waiter", "4 joins_waiter"}) {
+        CHECK(run("exits_in_task", words) == exited(7, "the others finished first\n"));
+    }
+}
+
 TEST_CASE("exit() in a task does not hang while main goes on submitting and waiting") {
     for (const char* words : {"1 main_submits", "2 main_submits"}) {
         CHECK(run("exits_in_task", words) == exited(7, "the others finished first\n"));
@@ -235,6 +241,12 @@ TEST_CASE("jobs that other threads submit while the pool drains finish before st
     CHECK(run("drains", words) == exited(7, "all finished first\n"));
 }
 
+TEST_CASE("wait() waits while the pool drains for jobs that run inline, too") {
+    for (const char* words : {"1 inline_waited_for", "4 inline_waited_for"}) {
+        CHECK(run("drains", words) == exited(7, "all finished first\n"));
+    }
+}
+
 TEST_CASE("jobs that another thread submits while the pool drains run in order and one at a time with n == 1") {
     for (int round = 0; round < 5; ++round) {
         REQUIRE(run("drains", "1 in_order") == exited(7, "all finished first\n"));
@@ -281,6 +293,12 @@ TEST_CASE("exit() in a signal handler that interrupted a worker at its birth dra
     CHECK(run("interrupted_worker", "first") == exited(130));
     CHECK(run("interrupted_worker", "second") == exited(130, "a job finished\na job finished\n"));
 }
+
+#if defined(__x86_64__) && !SUPPORT_THREAD_SANITIZER && !SUPPORT_ADDRESS_SANITIZER // not amid their own code
+TEST_CASE("exit() in a signal handler that interrupts a submission at any instruction does not hang") {
+    CHECK(run("any_instruction") == exited(7));
+}
+#endif
 
 TEST_CASE("workers carry the name background and the signal mask of who submitted") {
     const auto words = GENERATE(as<std::string>{}, "unblocked", "blocked");

@@ -16,6 +16,7 @@
 #include <future>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "failing_threads.hpp"
@@ -71,6 +72,23 @@ TEST_CASE("If the first worker cannot be started the memory of what was not subm
     CHECK(live_bytes - before < 1'000'000);
 }
 #endif
+
+TEST_CASE("If the first worker cannot be started a destructor that throws does not hide it") {
+    if (ran_in_a_process_of_its_own()) return;
+    fail_threads(1);
+    struct throws_last {
+        bool armed = true;
+        throws_last() = default;
+        throws_last(throws_last&& from) noexcept : armed(std::exchange(from.armed, false)) {}
+        throws_last(const throws_last&) = delete;
+        throws_last& operator=(const throws_last&) = delete;
+        ~throws_last() noexcept(false) {
+            if (armed) throw 1;
+        }
+        void operator()() const {}
+    };
+    CHECK_THROWS_AS(background::run(throws_last{}), std::system_error);
+}
 
 TEST_CASE("If the first worker cannot be started every one of many submitting threads is told") {
     if (ran_in_a_process_of_its_own()) return;

@@ -7,7 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
-#include <memory>
+#include <cstdlib>
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -29,9 +29,10 @@ struct thread_program {
     void* argument;
 };
 inline void* live(void* program) {
-    const auto mine = std::unique_ptr<thread_program>(static_cast<thread_program*>(program));
+    const auto mine = *static_cast<thread_program*>(program);
+    std::free(program);
     if (auto* const act = at_birth.load()) act();
-    void* const result = mine->start(mine->argument);
+    void* const result = mine.start(mine.argument);
     if (auto* const act = at_death.load()) act();
     return result;
 }
@@ -62,9 +63,11 @@ extern "C" int failing_pthread_create(pthread_t* thread, const pthread_attr_t* a
     static const auto next = reinterpret_cast<decltype(&failing_pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
     const auto real = __interceptor_pthread_create ? &__interceptor_pthread_create : next;
     if (support::at_birth.load() || support::at_death.load()) {
-        auto program = std::make_unique<support::thread_program>(support::thread_program{start, argument});
-        const int outcome = real(thread, attributes, support::live, program.get());
-        if (outcome == 0) static_cast<void>(program.release());
+        auto* const program = static_cast<support::thread_program*>(std::malloc(sizeof(support::thread_program)));
+        if (program == nullptr) return EAGAIN;
+        *program = {start, argument};
+        const int outcome = real(thread, attributes, support::live, program);
+        if (outcome != 0) std::free(program);
         return outcome;
     }
     const int outcome = real(thread, attributes, start, argument);

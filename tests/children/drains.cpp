@@ -140,6 +140,28 @@ int main(int, char** words) {
             },
             pass_door);
     }
+    if (situation == "inline_waited_for") { // by a thread that is told when the queued jobs have finished
+        static std::atomic<long> waiter{0};
+        while_draining(
+            [] {
+                submit(allowance);
+                flood(1000);
+                ++expected;
+                background::run([] {
+                    std::thread([] {
+                        waiter = support::kernel_id();
+                        background::wait();
+                        frame::demand(finished == expected, "wait() waits for a job that runs inline");
+                    }).detach();
+                    support::await([] { return waiter != 0; });
+                    support::await_sleep(waiter);
+                    door.open();
+                    support::give_way(1000);
+                    ++finished;
+                });
+            },
+            pass_door);
+    }
     if (situation == "job_awaits_thread") {
         while_draining(
             [] {

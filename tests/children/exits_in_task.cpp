@@ -151,6 +151,23 @@ void gets_late() {
     beside();
 }
 
+// A static destructor joins a thread that waits for the pool since before its end.
+void joins_waiter() {
+    background::run(leave);
+    submit_others();
+    static frame::gate waiting;
+    static struct joins {
+        std::thread waiter{[] {
+            waiting.open();
+            background::wait();
+        }};
+        ~joins() { waiter.join(); }
+    } const last;
+    waiting.pass();
+    support::give_way(); // to wait()
+    submitted.open();
+}
+
 void in_callback() {
     background::callback([](std::exception_ptr) {
         if (!std::atomic_exchange(&blocked, 1)) leave();
@@ -246,6 +263,7 @@ int main(int, char** words) {
     if (situation == "nested") nested();
     if (situation == "released_late") released_late();
     if (situation == "gets_late") gets_late();
+    if (situation == "joins_waiter") joins_waiter();
     if (situation == "local_waits") local_waits();
     if (situation == "callback") in_callback();
     if (situation == "destructor") in_destructor();

@@ -161,10 +161,10 @@ inline set_limit(limit) { atomic { lock(); limit_ = limit; notify_all(unparked_)
 inline wait() {
     do
     :: atomic { lock_awake(changed_) }; is_idle();
-        d_step { idle = idle && inline_ == 0; assert(was_idle || !idle || closed_); was_idle = false };
-        if :: (closed_ -> workers_ == 0 : idle) -> break :: else -> sleep_on(changed_) fi
-    od;
-    idle = false; unlock() }
+        d_step { idle = inline_ == 0 && (closed_ -> workers_ <= blocked_ : idle); /* is_over */
+            assert(was_idle || !idle || closed_); was_idle = false };
+        if :: idle -> break :: else -> sleep_on(changed_) fi
+    od; idle = false; unlock() }
 inline pop_past_gap() { /* next */
     do
     :: pop(); if :: next != NONE -> break :: else -> seen = held_ fi;
