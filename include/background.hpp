@@ -1117,22 +1117,23 @@ private:
         bool const has_started = start_thread(fresh, lock.why);
         lock.lock();
         --growing_;
-        if (has_started) ++parked_;
+        has_started ? enlist(*fresh) : give_up(fresh);
         if (parked_ > limit()) unparked_.notify_all(); // who has to leave has waited for this, see sleep
         changed_.ring();
-        if (has_started) {
-            fresh->id = fresh->thread.get_id();
-            workers_.fetch_add(1, relaxed);
-            retry_.store(0, relaxed);
-            retry_next_ = 1;
-            return true;
-        }
+        return has_started;
+    }
+    void enlist(worker& fresh) noexcept {
+        fresh.id = fresh.thread.get_id();
+        ++parked_;
+        workers_.fetch_add(1, relaxed);
+        retry_.store(0, relaxed);
+        retry_next_ = 1;
+    }
+    void give_up(worker* fresh) noexcept {
         if (fresh) fresh->next_spare = std::exchange(spare_, fresh);
-        if (retry_.load(relaxed) <= 0) { // seldom, as each try may cost more than a job
-            retry_.store(retry_next_, relaxed);
-            retry_next_ = retry_next_ < 64 ? retry_next_ * 2 : 64;
-        }
-        return false;
+        if (retry_.load(relaxed) > 0) return;
+        retry_.store(retry_next_, relaxed); // more and more seldom, as each try may cost more than a job
+        retry_next_ = retry_next_ < 64 ? retry_next_ * 2 : 64;
     }
     /// Without the lock.
     bool start_thread(worker*& fresh, std::exception_ptr& why) noexcept {
