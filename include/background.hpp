@@ -1388,10 +1388,10 @@ inline bool const guarded = [] {
     return on_main_thread();
 }();
 inline void run_worker(worker* self) noexcept {
-    thread_state& me = detail::this_thread();
-    me.self = self; // first: for exit() in a signal handler
     thread_guard::make();
     name_this_thread();
+    thread_state& me = detail::this_thread();
+    me.self = self; // so late for exit() in a signal handler, see leave_out_newborn
     the_pool().work(*self);
     me.self = nullptr;
     me.has_ended = true; // the drain waits for this thread: wait() must not

@@ -55,6 +55,40 @@ TEST_CASE("The memory of a hundred thousand queued jobs is given back") {
     CHECK(ran == 2 * jobs);
 }
 
+namespace {
+
+void submit_once() {
+    static thread_local bool is_inside = false;
+    if (is_inside) return;
+    is_inside = true;
+    background::run([] {});
+    is_inside = false;
+}
+
+} // namespace
+
+TEST_CASE("Where operator new and delete submit jobs no memory is lost") { // LeakSanitizer says so, too
+    background::n = 1;
+    background::run([] {}).get();
+    background::wait();
+    const long before = live_bytes;
+    for (int round = 0; round < 12; ++round) {
+        at_every_call = submit_once;
+        std::vector<std::future<void>> kept;
+        kept.reserve(3000);
+        for (int job = 0; job < 3000; ++job) kept.push_back(background::run([] {}));
+        background::wait();
+        kept = std::vector<std::future<void>>{}; // frees more chunks than are kept for use again
+        for (int job = 0; job < 3000; ++job) {
+            background::run([] {});
+            if (job % 4 == 0) background::wait();
+        }
+        at_every_call = nullptr;
+        background::wait();
+    }
+    CHECK(live_bytes - before < small_rest);
+}
+
 TEST_CASE("A kept future costs at most 2 KiB, whatever became of its neighbours") {
     background::n = 2;
     background::run([] {}).get();

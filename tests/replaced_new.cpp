@@ -1,4 +1,4 @@
-// operator new that fails where it is told to, and counts.
+// operator new and delete that fail where they are told to, count, and do more than is asked.
 // SPDX-License-Identifier: MIT
 #include "replaced_new.hpp"
 
@@ -60,6 +60,7 @@ long size_of(void* block) {
 
 void* take(std::size_t size, std::size_t alignment) noexcept {
     ++memory.asked_for;
+    if (auto* const act = at_every_call.load()) act();
     if (memory.refused() || (memory.fails_in > 0 && --memory.fails_in == 0) || is_refused_at_random()) {
         memory.has_failed = true;
         return nullptr;
@@ -84,6 +85,7 @@ void* take_or_throw(std::size_t size, std::size_t alignment) {
 }
 
 void give(void* block) noexcept {
+    if (auto* const act = at_every_call.load()) act();
     if (block) live_bytes -= size_of(block);
 #ifdef _WIN32
     if (block) std::free(note_of(block).begin);

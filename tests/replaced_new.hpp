@@ -1,4 +1,4 @@
-// operator new that fails where it is told to, and counts.
+// operator new and delete that fail where they are told to, count, and do more than is asked.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -32,6 +32,8 @@ extern thread_local memory_of_this_thread memory;
 inline std::atomic<std::uint32_t> refused_in_all{
     0};                                           // of how many allocations, on any thread, one fails at random; or 0
 inline std::atomic<std::uint32_t> next_random{1}; // where the next thread's random numbers begin
+
+inline std::atomic<void (*)()> at_every_call{nullptr}; // what each of them does besides, if that is not null
 
 inline std::atomic<long> live_bytes{0};
 inline std::atomic<long> peak_bytes{0};
