@@ -154,6 +154,7 @@ TEST_CASE("The memory of threads that submitted and ended is given back") {
     for (auto& future : kept) CHECK(future.get() % 500 == 0);
 }
 
+#ifndef __MINGW32__ // whose thread-local objects may die behind the library's variables, which begin anew for them
 TEST_CASE("The memory of jobs that thread-local objects submitted at their end is given back") {
     struct submits_at_its_end {
         submits_at_its_end() = default;
@@ -178,6 +179,7 @@ TEST_CASE("The memory of jobs that thread-local objects submitted at their end i
     const long shelved = 100'000; // free chunks, for use again
     CHECK(live_bytes - before < 2 * shelved);
 }
+#endif
 
 TEST_CASE("The memory of callables that were large is given back at once") {
     background::n = 1;
