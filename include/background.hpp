@@ -764,7 +764,7 @@ struct thread_state {
     worker* self = nullptr;                        // the worker that this thread is, if any
     bool is_running = false;                       // a job is on this thread's stack
     bool is_waiting = false;                       // and has given its slot away
-    bool has_ended = false;                        // it has been a worker, or its thread_guard is destroyed
+    bool has_ended = false;                        // its thread_guard is destroyed
     int inline_jobs = 0;                           // on this thread's stack, for which the drain waits
     patience looks{std::chrono::microseconds(50)}; // in get() and wait()
 };
@@ -872,10 +872,9 @@ public:
         return (submitted - finished) & (SIZE_MAX / 2); // counted_in() has one bit less
     }
     void wait() noexcept {
-        thread_state& me = detail::this_thread();
-        if (!is_idle()) me.looks.look([this] { return is_idle(); }, between_looks);
+        if (!is_idle()) detail::this_thread().looks.look([this] { return is_idle(); }, between_looks);
         lock_type lock(*this);
-        while (!is_over(me)) lock.wait(changed_);
+        while (!is_over()) lock.wait(changed_);
     }
     /// Gives the slot of the calling job away, which waits for `awaited`. Throws if that needs another worker (7) and
     /// none can be started.
@@ -1114,6 +1113,7 @@ private:
         worker* fresh = spare_;
         if (fresh) spare_ = fresh->next_spare;
         lock.unlock();
+        visit("start");
         bool const has_started = start_thread(fresh, lock.why);
         lock.lock();
         --growing_;
@@ -1160,12 +1160,11 @@ private:
         ++blocked_;
         balance(lock, 1);
     }
-    /// Whether wait() may return. After exit() in a job main must not, as it would go on and end, too.
-    bool is_over(thread_state const& me) const noexcept {
+    /// Whether wait() may return. After exit() in a job main must not: it would go on among static objects that are gone.
+    bool is_over() const noexcept {
         if (inline_ > 0) return false;
         if (!is_closed()) return is_idle();
-        bool const goes_on = exits_ == 0 || !on_main_thread();
-        return me.has_ended || (workers_.load(relaxed) <= blocked_ && goes_on);
+        return workers_.load(relaxed) <= blocked_ && (exits_ == 0 || !on_main_thread());
     }
     int unblocked() const noexcept { return workers_.load(relaxed) - blocked_; }
     /// Nothing is queued or running, and all who hold a slot look around: others are about to, and if the next job came
@@ -1393,9 +1392,8 @@ inline void run_worker(worker* self) noexcept {
     thread_state& me = detail::this_thread();
     me.self = self; // so late for exit() in a signal handler, see leave_out_newborn
     the_pool().work(*self);
+    ++inside::depth(); // the drain waits for this thread: exit() in a signal handler or a destructor must not drain
     me.self = nullptr;
-    me.has_ended = true; // the drain waits for this thread: wait() must not
-    ++inside::depth();   // nor exit() in the destructor of a thread-local object
 }
 /// Looks while that pays; then, in a job, waits without the slot. Outside of one, the caller sleeps as it always does.
 template<class Awaited> void look_then_wait(Awaited& awaited) {

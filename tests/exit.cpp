@@ -284,8 +284,8 @@ TEST_CASE("exit() in a signal handler drains and ends while other threads are in
     CHECK(run("interrupted", words) == exited(130, "100 jobs finished\n"));
 }
 
-TEST_CASE("exit() in a signal handler that interrupted a worker ends the process at once") {
-    const auto which = GENERATE(as<std::string>{}, "parked", "get", "retired");
+TEST_CASE("exit() in a signal handler that interrupted a worker or who starts one ends the process at once") {
+    const auto which = GENERATE(as<std::string>{}, "parked", "get", "resuming", "retired", "starter");
     CHECK(run("interrupted_worker", which) == exited(130));
 }
 

@@ -277,5 +277,5 @@ int main(int, char** words) {
         exiting.get();
     }
     background::wait();
-    return 1;
+    frame::demand(false, "main goes no further when the process ends");
 }

@@ -1,5 +1,5 @@
 // A signal handler calls exit() on a worker. Where that has just been born the pool drains; where it is parked, waits in
-// get(), or is about to end, nothing can be drained, and nothing hangs.
+// get() or for its slot, or is about to end, and on who starts one, nothing can be drained, and nothing hangs.
 // SPDX-License-Identifier: MIT
 #include "frame.hpp"
 
@@ -48,7 +48,8 @@ void finish_behind_door() {
 
 } // namespace
 
-// interrupted_worker parked|get|first|second|retired: the worker that is interrupted; the first and the second at birth
+// interrupted_worker parked|get|resuming|first|second|retired|starter: the worker that is interrupted; the first and the
+// second at birth; or who starts one
 int main(int, char** words) {
     background::n = 2;
     std::signal(SIGINT, leave);
@@ -62,6 +63,27 @@ int main(int, char** words) {
             background::get(awaited);
         });
         support::await([] { return worker != 0; });
+    } else if (which == "resuming") {
+        static frame::gate held;
+        background::n = 1;
+        std::promise<void> promise;
+        background::run([awaited = promise.get_future().share()] {
+            remember_worker();
+            background::get(awaited);
+        });
+        background::run([] {
+            held.open();
+            support::await([] { return false; }); // keeps the slot for ever
+        });
+        held.pass();
+        support::await_sleep(worker);
+        promise.set_value();
+        support::give_way(); // until it waits for the slot
+    } else if (which == "starter") {
+        background::detail::visitor = [](const char* place) {
+            if (place == std::string("start")) interrupt_me();
+        };
+        background::run([] {});
     } else if (which == "first") {
         support::at_birth = interrupt_me;
         background::run([] {}); // is not submitted yet
