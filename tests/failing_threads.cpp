@@ -150,7 +150,7 @@ TEST_CASE("If no second worker can be started the pool carries on with one") {
 
 TEST_CASE("No more than n stay parked when n falls while a worker is being started") {
     if (ran_in_a_process_of_its_own()) return;
-    background::n = 2;
+    background::n = 1; // so the second job starts when the first one waits, and asks for no worker beside its substitute
     std::promise<void> first, second;
     std::atomic<long> id{0};
     std::atomic<long> other_id{0};
@@ -158,8 +158,9 @@ TEST_CASE("No more than n stay parked when n falls while a worker is being start
         id = kernel_id();
         background::get(first.get_future());
     });
-    background::run([&] { other_id = kernel_id(); }).get(); // on a worker that was started in the place of that one
-    await_sleep(other_id);                                  // parked
+    background::run([&] { other_id = kernel_id(); }).get();
+    await_sleep(other_id); // parked
+    background::n = 2;
     const int with_two_workers = thread_count();
     const int starts = thread_starts;
     starters_stay = true;
