@@ -150,7 +150,7 @@ TEST_CASE("If no second worker can be started the pool carries on with one") {
 
 TEST_CASE("No more than n stay parked when n falls while a worker is being started") {
     if (ran_in_a_process_of_its_own()) return;
-    background::n = 1; // so the second job starts when the first one waits, and asks for no worker beside its substitute
+    background::n = 1; // so the second job starts once the first one waits, and asks for no worker of its own
     std::promise<void> first, second;
     std::atomic<long> id{0};
     std::atomic<long> other_id{0};
