@@ -236,7 +236,7 @@ inline bool in_dll() noexcept { // as the file's own header says, see "PE Format
 inline bool in_dll() noexcept { return false; }
 #endif
 
-/// While a thread is inside of what may hold a lock, malloc's too, exit() in a signal handler on it cannot drain the pool.
+/// While a thread is inside of what may hold a lock, malloc's too, exit() in a signal handler on it cannot drain.
 struct inside {
     inside() noexcept { ++depth(); }
     inside(inside const&) = delete;
@@ -270,14 +270,14 @@ inline void visit(char const*) noexcept {}
 #endif
 
 // --- engine: memory --------------------------------------------------------------------------------------------------
-/// A job lives in one block, made by the submitting thread and freed by another: the worst case for malloc (230 ns, not
-/// 60). So a thread carves blocks from a chunk of its own, which counts its live blocks and goes with the last of them.
-/// While it is open its owner holds a large share of the count: carving needs no atomic operation, and zero is far.
-/// A kept future keeps its chunk: hence no larger.
+/// A job lives in one piece of memory, made by the submitting thread and freed by another: the worst case for malloc
+/// (230 ns, not 60). So a thread carves pieces from a chunk of its own, which counts its live pieces and goes with the
+/// last of them. Who carves from it holds a large share of the count meanwhile: carving needs no atomic operation, and
+/// zero is far. A kept future keeps its chunk: hence no larger.
 struct chunk {
-    static constexpr std::size_t bytes = 992;         // with the rest, and with what malloc adds, 1 KiB
-    static constexpr unsigned owner_share = 1u << 30; // more than the blocks of any chunk
-    std::atomic<unsigned> live{owner_share};
+    static constexpr std::size_t bytes = 992;          // with the rest, and with what malloc adds, 1 KiB
+    static constexpr unsigned carver_share = 1u << 30; // more than the pieces of any chunk
+    std::atomic<unsigned> live{carver_share};
     chunk* next = nullptr; // on the shelf, or among what a thread took from there
     alignas(std::max_align_t) unsigned char room[bytes];
 };
@@ -310,7 +310,7 @@ private:
 };
 inline chunk_shelf shelf;
 
-// acq_rel: whoever sees zero comes after all that others did with their blocks
+// acq_rel: whoever sees zero comes after all that others did with their pieces
 inline void return_shares(chunk& used, unsigned shares) noexcept {
     if (used.live.fetch_sub(shares, acq_rel) == shares) shelf.put(used);
 }
@@ -320,49 +320,49 @@ constexpr std::size_t round_up(std::size_t size, std::size_t power_of_two) {
 /// The chunk that a thread carves from, and how far it is. The thread's own: workers write to the chunk all the time.
 class chunk_cursor {
 public:
-    /// Returns a block, in front of which its chunk is noted.
+    /// Returns a piece, in front of which its chunk is noted.
     void* carve(std::size_t size, std::size_t alignment) {
         std::size_t begin = detail::round_up(used_, alignment) + alignment;
-        if (!open_ || begin + size > chunk::bytes) {
-            open_next();
+        if (!current_ || begin + size > chunk::bytes) {
+            begin_next();
             begin = alignment;
         }
-        unsigned char* const block = open_->room + begin;
-        ::new (static_cast<void*>(block - sizeof(void*))) chunk*(open_);
+        unsigned char* const piece = current_->room + begin;
+        ::new (static_cast<void*>(piece - sizeof(void*))) chunk*(current_);
         used_ = begin + size;
         ++handed_out_;
-        if (has_ended_) end();
-        return block;
+        if (keeps_nothing_) give_all_back();
+        return piece;
     }
     /// Keeps nothing from here on: the thread is about to end, and would not come by again.
-    void end() noexcept {
-        has_ended_ = true;
-        close();
+    void give_all_back() noexcept {
+        keeps_nothing_ = true;
+        drop_current();
         while (spare_) shelf.put(*std::exchange(spare_, spare_->next));
     }
 
 private:
-    void open_next() {
-        if (!spare_ && !has_ended_) spare_ = shelf.take_all();
+    void begin_next() {
+        if (!spare_ && !keeps_nothing_) spare_ = shelf.take_all();
         inside const allocating;
         chunk* const fresh = spare_ ? std::exchange(spare_, spare_->next) : new chunk;
-        fresh->live.store(chunk::owner_share, relaxed);
-        while (open_) close(); // the user's operator new and delete may have opened one as well
-        open_ = fresh;
+        fresh->live.store(chunk::carver_share, relaxed);
+        while (current_) drop_current(); // the user's operator new and delete may have begun one as well
+        current_ = fresh;
         used_ = 0;
         handed_out_ = 0;
     }
-    /// From here on the open chunk goes when its last block does.
-    void close() noexcept {
-        chunk* const full = std::exchange(open_, nullptr);
-        if (full) detail::return_shares(*full, chunk::owner_share - handed_out_);
+    /// From here on the current chunk goes when its last piece does.
+    void drop_current() noexcept {
+        chunk* const full = std::exchange(current_, nullptr);
+        if (full) detail::return_shares(*full, chunk::carver_share - handed_out_);
     }
 
-    chunk* open_ = nullptr;
+    chunk* current_ = nullptr;
     std::size_t used_ = 0;
     unsigned handed_out_ = 0;
     chunk* spare_ = nullptr; // free ones, linked by next
-    bool has_ended_ = false;
+    bool keeps_nothing_ = false;
 };
 /// Never destroyed: usable in destructors of thread-local objects.
 inline chunk_cursor& this_cursor() noexcept {
@@ -377,9 +377,9 @@ inline void* allocate(std::size_t size, std::size_t alignment) {
     if (!detail::is_carved(size, alignment)) return ::operator new (size, std::align_val_t{alignment});
     return detail::this_cursor().carve(size, alignment > alignof(chunk*) ? alignment : alignof(chunk*));
 }
-inline void deallocate(void* block, std::size_t size, std::size_t alignment) noexcept {
-    if (!detail::is_carved(size, alignment)) return ::operator delete (block, std::align_val_t{alignment});
-    detail::return_shares(**(static_cast<chunk**>(block) - 1), 1);
+inline void deallocate(void* piece, std::size_t size, std::size_t alignment) noexcept {
+    if (!detail::is_carved(size, alignment)) return ::operator delete (piece, std::align_val_t{alignment});
+    detail::return_shares(**(static_cast<chunk**>(piece) - 1), 1);
 }
 
 // --- engine: libstdc++ -----------------------------------------------------------------------------------------------
@@ -402,8 +402,8 @@ template<class State> struct attentive : State {
     }
 };
 template<class T> using made_instead = std::conditional_t<std::is_same_v<T, library_state>, attentive<T>, T>;
-/// Whether one may ask a T under a lock if it is ready: libstdc++ reads an atomic. (Others lock, and hold that lock while
-/// they move a result, which is the user's code.)
+/// Whether one may ask a T under a lock if it is ready: libstdc++ reads an atomic. (Others lock, and hold that lock
+/// while they move a result, which is the user's code.)
 template<class T> inline constexpr bool asks_without_lock = std::is_same_v<T, library_state>;
 template<class R> inline constexpr bool asks_without_lock<std::future<R>> = true;
 template<class R> inline constexpr bool asks_without_lock<std::shared_future<R>> = true;
@@ -418,29 +418,29 @@ template<class T> inline constexpr bool asks_without_lock = false;
 // --- engine: callbacks -----------------------------------------------------------------------------------------------
 /// One of a list that only grows, by one store each: reading it takes no lock, and a fork cannot find it half made.
 struct registered {
-    virtual void call(std::exception_ptr const& error) = 0;
+    virtual void tell(std::exception_ptr const& error) = 0;
     virtual ~registered() = default;
     std::atomic<registered*> next{nullptr};
 };
 template<class F> struct registered_callback final : registered {
     template<class G> explicit registered_callback(G&& callback) : callback_(std::forward<G>(callback)) {}
-    void call(std::exception_ptr const& error) override { static_cast<void>(callback_(std::exception_ptr(error))); }
+    void tell(std::exception_ptr const& error) override { static_cast<void>(callback_(std::exception_ptr(error))); }
     F callback_;
 };
 inline std::atomic<registered*> first_callback{nullptr};
 inline void add_callback(registered& added) noexcept {
-    std::atomic<registered*>* end = &first_callback;
+    std::atomic<registered*>* at = &first_callback;
     registered* other = nullptr;
     // release: the contents, for tell_callbacks; acquire: to walk on along what others registered
-    while (!end->compare_exchange_weak(other, &added, acq_rel, acquire)) {
-        if (other) end = &other->next;
+    while (!at->compare_exchange_weak(other, &added, acq_rel, acquire)) {
+        if (other) at = &other->next;
         other = nullptr;
     }
 }
 inline void tell_callbacks(std::exception_ptr const& error) noexcept {
     for (registered* each = first_callback.load(acquire); each; each = each->next.load(acquire)) { // as in add_callback
         try {
-            each->call(error);
+            each->tell(error);
         } catch (...) { // nobody is there to tell
         }
     }
@@ -453,7 +453,7 @@ struct job {
     virtual ~job() = default;
     std::atomic<job*> next{nullptr}; // in the queue
 };
-/// Takes from chunks what a promise allocates, its state and its result, and notes where the state's owners are counted.
+/// Takes from chunks what a promise allocates, its state and its result, and notes where its owners are counted.
 template<class T> struct promise_allocator {
     using value_type = T;
     state_owners const*& owners;
@@ -482,7 +482,7 @@ public:
     call& operator=(call const&) = delete;
     ~call() noexcept override {} // run() or discard() has destroyed bound_
     static void* operator new(std::size_t) { return detail::allocate(sizeof(call), alignof(call)); }
-    static void operator delete(void* block) noexcept { detail::deallocate(block, sizeof(call), alignof(call)); }
+    static void operator delete(void* piece) noexcept { detail::deallocate(piece, sizeof(call), alignof(call)); }
     std::future<R> get_future() { return promise_.get_future(); }
     /// Instead of run(), where there is no worker.
     void discard() noexcept {
@@ -547,9 +547,9 @@ private:
 };
 
 // --- engine: slots ---------------------------------------------------------------------------------------------------
-/// Who may run: arithmetic, without a lock. Written under the mutex of the pool, read by all. All orders are seq_cst, as
-/// a slot that becomes free is part of the handshake (see pool). With n = 1 a job sees what the last one did: whoever may
-/// run it has read here that the other slot was given back.
+/// Who may run: arithmetic, without a lock. Written under the mutex of the pool, read by all. All orders are seq_cst,
+/// as a slot that becomes free is part of the handshake (see pool). With n = 1 a job sees what the last one did:
+/// whoever may run it has read here that the other slot was given back.
 class slot_counts {
 public:
     explicit slot_counts(int limit) : limit_(limit > 0 ? limit : 1) {} // 0: the number of processors is unknown
@@ -579,12 +579,12 @@ private:
 };
 
 // --- engine: queue ---------------------------------------------------------------------------------------------------
-/// One list, first in first out. A submitter counts its job in, exchanges the end and links: it takes no lock and waits
-/// for nobody. Workers pop under a lock of their own.
+/// One list, first in first out. A submitter counts its job in, exchanges the tail and links: it takes no lock and
+/// waits for nobody. Workers pop under a lock of their own.
 ///
-/// The gap: a submitter has exchanged the end and not yet linked its job to the one before. Until it does, pop() finds
-/// nothing, there and behind, though empty() is false. A worker that would park tries again (pop_past_gap), and unlink()
-/// leaves the job in front of a gap where it is, as the submitter will write to it.
+/// The gap: a submitter has exchanged the tail and not yet linked its job to the one before. Until it does, pop() finds
+/// nothing, there and behind, though empty() is false. A worker that would park tries again (pop_past_gap), and
+/// unlink() leaves the job in front of a gap where it is, as the submitter will write to it.
 class queue {
 public:
     /// Counts in a job of a thread that is no worker; false, and does not, once begin_closing() has been called.
@@ -601,12 +601,12 @@ public:
 
     void push(job& last) noexcept {
         // handshake; also releases the null in last.next to the next submitter, acquires that of the one before
-        std::atomic<job*>* const end = end_.exchange(&last.next, seq_cst);
+        std::atomic<job*>* const link = tail_.exchange(&last.next, seq_cst);
         visit("gap");
-        end->store(&last, release); // publishes the job's contents to pop
+        link->store(&last, release); // publishes the job's contents to pop
     }
-    /// Takes the first job; null if there is none, or a gap in front of it, or slots are wanted back. That is asked when
-    /// the job is seen already: so none is taken that was submitted after n fell. (In the model: recall_read_early.)
+    /// Takes the first job; null if there is none, or a gap in front of it, or slots are wanted back. That is asked
+    /// when the job is seen already: so none is taken that was submitted after n fell. (recall_read_early)
     job* pop(slot_counts const& counts) noexcept {
         visit("pop");
         if (seems_empty()) return nullptr;
@@ -618,7 +618,7 @@ public:
     }
     /// A hint, that saves the lock.
     bool seems_empty() const noexcept { return !first_.load(relaxed); }
-    bool empty() const noexcept { return end_.load(seq_cst) == &first_; } // handshake
+    bool empty() const noexcept { return tail_.load(seq_cst) == &first_; } // handshake
     /// Whether more than so many jobs are queued. A gap counts as any number: what is behind it cannot be seen.
     bool has_more_than(int count) noexcept {
         lock();
@@ -628,7 +628,7 @@ public:
             at = &each->next;
             each = at->load(acquire); // pairs with push
         }
-        bool const is_longer = end_.load(seq_cst) != at; // handshake
+        bool const is_longer = tail_.load(seq_cst) != at; // handshake
         unlock();
         return is_longer;
     }
@@ -643,25 +643,25 @@ private:
     void unlock() noexcept { popping_.store(0, release); } // pairs with lock
     job* unlink(job& first) noexcept {
         job* const second = first.next.load(acquire); // pairs with push
-        std::atomic<job*>* end = &first.next;
+        std::atomic<job*>* link = &first.next;
         first_.store(second, relaxed); // a null must be there before the next submitter links there:
-        if (second || end_.compare_exchange_strong(end, &first_, seq_cst, relaxed)) return &first;
+        if (second || tail_.compare_exchange_strong(link, &first_, seq_cst, relaxed)) return &first;
         first_.store(&first, relaxed); // a gap: a submitter is about to link to this job, which must stay
         return nullptr;
     }
 
     alignas(64) std::atomic<std::size_t> submitted_{0}; // by threads that are no workers; counts in steps of one_job
-    std::atomic<std::atomic<job*>*> end_{&first_};      // where to link the next job
+    std::atomic<std::atomic<job*>*> tail_{&first_};     // where to link the next job
     alignas(64) std::atomic<job*> first_{nullptr};      // written under the lock, and by push into an empty list
     atomic_flag_word popping_{0};                       // the lock
 };
 
 // --- engine: waiting -------------------------------------------------------------------------------------------------
-/// How long it pays to look before sleeping. Each thread that waits has one, and learns from what its looks found: after
-/// one that found something it looks for up to the most, about what waking an idle processor costs; after each that
-/// found nothing half as long, soon not at all. Then it tries again now and then, so that a wait costs what it costs
-/// without looking, but for a percent or two. This is timed by a clock, since a pause takes 4 to 140 cycles, and nobody
-/// yields: on a busy machine that hands the processor over for a whole time slice, where a wake-up is scheduled at once.
+/// How long it pays to look before sleeping. Each thread that waits has one, and learns from what its looks found:
+/// after one that found something it looks for up to the most, about what waking an idle processor costs; after each
+/// that found nothing half as long, soon not at all. Then it tries again now and then, so that a wait costs what it
+/// costs without looking, but for a percent or two. This is timed by a clock, since a pause takes 4 to 140 cycles, and
+/// nobody yields: on a busy machine that hands the processor over for a whole time slice.
 ///
 /// Two threads that send each other jobs and results cannot get stuck in sleeping: a try succeeds whether or not the
 /// other thread looks, if what it waits for comes while it looks; and each goes on trying.
@@ -669,12 +669,12 @@ class patience {
 public:
     using duration = std::chrono::nanoseconds;
     explicit patience(duration most) : most_(most), length_(most) {}
-    /// Looks whether `found()` until it is, or until it does not pay any more. `distance` is kept between two looks, and
-    /// three times that before the first: the caller has just looked, and who looks less often finds more at once.
+    /// Looks whether `found()` until it is, or until it does not pay any more. `distance` is kept between two looks,
+    /// and three times that before the first: the caller has just looked, and who looks less often finds more at once.
     template<class Found> bool look(Found found, duration distance = duration(0)) noexcept {
         if (!pays()) return false;
         auto now = clock::now();
-        auto const end = now + (length_ > duration(0) ? length_ : most_);
+        auto const deadline = now + (length_ > duration(0) ? length_ : most_);
         auto next = now + 3 * distance;
         do {
             do {
@@ -686,7 +686,7 @@ public:
                 learn(true);
                 return true;
             }
-        } while (now < end);
+        } while (now < deadline);
         learn(false);
         return false;
     }
@@ -772,13 +772,13 @@ inline thread_state& this_thread() noexcept {
     static thread_local thread_state state;
     return state;
 }
-inline void run_worker(worker* self) noexcept;
+inline void worker_main(worker* self) noexcept;
 
 /// The workers, the slots, and all decisions about them. tests/model has these functions and variables by name, and is
 /// searched for all that they may do; where it has taught something, the fault that it plants stands in parentheses.
 ///
-/// A worker holds a slot while it runs a job and keeps it from job to job. It gives the slot back to park, and while its
-/// job waits in get(). Who runs out of jobs looks around for a while, if nobody does, and parks if it finds none.
+/// A worker holds a slot while it runs a job and keeps it from job to job. It gives the slot back to park, and while
+/// its job waits in get(). Who runs out of jobs looks around for a while, if nobody does, and parks if it finds none.
 ///
 ///     a worker is                  counted in            has a slot  becomes so by
 ///     being started                growing_              -           ensure
@@ -800,16 +800,16 @@ inline void run_worker(worker* self) noexcept;
 /// 6. No exception leaves a worker.                                                                        job::run
 /// 7. If there are workers, one of them does not wait in get(): it takes what is submitted next.           ensure
 ///
-/// No wake-up is lost (3). The bad story: a worker finds nothing; a submitter adds a job and sees that somebody looks or
-/// comes, or no slot free, and so wakes nobody; the worker stops looking, or frees its slot, and sleeps. It cannot happen:
-/// the submitter first exchanges the queue's end (push), then reads seekers_, held and limit; who changes one of these so
-/// that the submitter would have to wake somebody does that first and then reads the queue's end (empty, has_more_than).
-/// One of the two sees the other. All of these are seq_cst, and marked: handshake. (token_read_early)
+/// No wake-up is lost (3). The bad story: a worker finds nothing; a submitter adds a job and sees that somebody looks
+/// or comes, or no slot free, and so wakes nobody; the worker stops looking, or frees its slot, and sleeps. It cannot
+/// happen: the submitter first exchanges the queue's tail (push), then reads seekers_, held and limit; who changes one
+/// of these so that the submitter would have to wake somebody does that first and then reads the queue's tail (empty,
+/// has_more_than). One of the two sees the other. All of these are seq_cst, and marked: handshake. (token_read_early)
 class pool {
-    /// Holds the mutex. Workers are woken when it has been released: who is woken before runs into it, and that costs two
-    /// more switches on one processor. An error is destroyed after that, as that may run user code (5).
+    /// Holds the mutex. Workers are woken when it has been released: who is woken before runs into it, and that costs
+    /// two more switches on one processor. An error is destroyed after that, as that may run user code (5).
     struct lock_type : std::unique_lock<std::mutex> {
-        explicit lock_type(pool& locked) : unique_lock(locked.mutex_, std::defer_lock), owner(locked) { lock(); }
+        explicit lock_type(pool& of) : unique_lock(of.mutex_, std::defer_lock), locked(of) { lock(); }
         lock_type(lock_type const&) = delete;
         lock_type& operator=(lock_type const&) = delete;
         ~lock_type() {
@@ -820,23 +820,23 @@ class pool {
             unique_lock::lock();
         }
         void unlock() noexcept {
-            if constexpr (testing) owner.check();
+            if constexpr (testing) locked.check();
             unique_lock::unlock();
             wake();
             --inside::depth();
         }
         /// Sleeps until `condition` is told, or for no reason; the lock is released meanwhile.
         template<class Condition> void wait(Condition& condition) noexcept {
-            if constexpr (testing) owner.check();
+            if constexpr (testing) locked.check();
             wake();
             --inside::depth();
             condition.wait(*this);
             ++inside::depth();
         }
         void wake() noexcept {
-            for (; unparks > 0; --unparks) owner.unparked_.notify_one();
+            for (; unparks > 0; --unparks) locked.unparked_.notify_one();
         }
-        pool& owner;
+        pool& locked;
         int unparks = 0;          // so many workers to wake
         std::exception_ptr why{}; // no thread could be had
     };
@@ -847,7 +847,7 @@ public:
         if (!is_cared_for()) lock_and_balance(1);
     }
     /// Makes sure that there is a worker; returns what kept it from starting, or null.
-    std::exception_ptr staff() noexcept {
+    std::exception_ptr ensure_worker() noexcept {
         if (workers_.load(relaxed) > 0 || is_closed()) return nullptr;
         lock_type lock(*this);
         return ensure(lock, 1) ? nullptr : lock.why;
@@ -865,7 +865,7 @@ public:
         worker const* const all = all_.load(acquire); // pairs with make_worker
         std::size_t finished = 0;
         for (worker const* each = all; each; each = each->next_of_all)
-            finished += each->finished.load(acquire);        // pairs with run
+            finished += each->finished.load(acquire);        // pairs with run_and_count
         if (all_.load(acquire) != all) return outstanding(); // seldom
         std::size_t submitted = queue_.counted_in();
         for (worker const* each = all; each; each = each->next_of_all) submitted += each->submitted.load(relaxed);
@@ -933,8 +933,8 @@ public:
 
 private:
     // What a worker does.
-    /// Sleeps until it is sent, and holds a slot. False if it has to leave, as too many are parked, or it is the end; but
-    /// not while a worker is being started, which may be this one: its starter has yet to count it.
+    /// Sleeps until it is sent, and holds a slot. False if it has to leave, as too many are parked, or it is the end;
+    /// but not while a worker is being started, which may be this one: its starter has yet to count it.
     bool sleep(lock_type& lock, worker& self) noexcept {
         auto const is_needless = [this] { return growing_ == 0 && (is_closed() || parked_ > limit()); };
         while (unparks_ == 0 && !is_needless()) lock.wait(unparked_);
@@ -945,7 +945,7 @@ private:
     }
     void serve(worker& self) noexcept {
         while (job* const next = find(self)) {
-            run(self, *next);
+            run_and_count(self, *next);
             bool const may_retry = retry_.load(relaxed) > 0 && retry_.fetch_sub(1, relaxed) == 1;
             if (may_retry) lock_and_balance(1);
         }
@@ -959,15 +959,15 @@ private:
         if (next) hand_on(self);
         return next;
     }
-    /// Between two jobs, lets the worker that popped last go on alone for 5 microseconds, if lately that was good for many
-    /// jobs: they and the queue stay in the cache of one processor. A job submitted by a job costs 140 instead of 260 ns so.
+    /// Between two jobs, lets the worker that popped last go on alone for 5 microseconds, if lately that was good for
+    /// many jobs: they and the queue stay in the cache of one processor. So a job in a job costs 140, not 260 ns.
     void let_roll(worker& self) noexcept {
         worker const* const other = rolling_.load(acquire); // pairs with the store below
         if (other == &self || self.seeks > 0) return;
         if (other && !queue_.seems_empty() && self.defers.pays()) {
             std::size_t const before = other->finished.load(relaxed);
-            auto const end = std::chrono::steady_clock::now() + std::chrono::microseconds(5);
-            while (std::chrono::steady_clock::now() < end) pause_briefly();
+            auto const deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(5);
+            while (std::chrono::steady_clock::now() < deadline) pause_briefly();
             self.defers.learn(other->finished.load(relaxed) - before >= 16);
         }
         rolling_.store(&self, release); // a worker that may be new
@@ -996,8 +996,8 @@ private:
             pause_or_nap(tries); // the submitter may have been preempted
         }
     }
-    /// Before it runs a job, who looked or has come sees to it that somebody takes the next (3). Who has come sends two:
-    /// so all who are needed come soon, and who submitted pays for two. (no_hand_on)
+    /// Before it runs a job, who looked or has come sees to it that somebody takes the next (3). Who has come sends
+    /// two: so all who are needed come soon, and who submitted pays for two. (no_hand_on)
     void hand_on(worker& self) noexcept {
         int const sought = stop_seeking(self);
         if (sought == 0 || !slots_.has_free() || queue_.empty()) return; // handshake
@@ -1007,7 +1007,7 @@ private:
         if (self.seeks > 0) seekers_.fetch_sub(self.seeks, seq_cst); // handshake
         return std::exchange(self.seeks, 0);
     }
-    void run(worker& self, job& next) noexcept {
+    void run_and_count(worker& self, job& next) noexcept {
         run_inline(next);
         // release: who counts the job as finished sees all that it did; pairs with outstanding
         self.finished.store(self.finished.load(relaxed) + 1, release);
@@ -1039,8 +1039,8 @@ private:
         queue_.push(next);
         return true;
     }
-    /// Whether a job that was submitted needs nobody to be sent for it: no slot is free, or somebody looks or enough are
-    /// coming (who send others), or it has been taken.
+    /// Whether a job that was submitted needs nobody to be sent for it: no slot is free, or somebody looks or enough
+    /// are coming (who send others), or it has been taken.
     bool is_cared_for() noexcept {
         if (!slots_.has_free()) return true;        // handshake
         int const seekers = seekers_.load(seq_cst); // handshake
@@ -1054,8 +1054,8 @@ private:
         if (left > 0) in_vain_.store(left - 1, relaxed);
         return left > 0;
     }
-    /// Gives free slots to those who want them: first to jobs that resume, then to workers for what is queued: to so many
-    /// here, who have the next sent. Called whenever a slot has become free, or a job has come, or nobody looks any more.
+    /// Gives free slots to those who want them: first to jobs that resume, then to workers for what is queued: to so
+    /// many here, who have the next sent. Called when a slot has become free, or a job has come, or nobody looks.
     void balance(lock_type& lock, int most) noexcept {
         grant();
         visit("send");
@@ -1105,8 +1105,8 @@ private:
         }
         return true;
     }
-    /// Starts a worker, parked. False if no thread can be had: lock.why says why. Releases the lock meanwhile: this takes
-    /// long, and it allocates, by the user's operator new perhaps, which may submit jobs (5).
+    /// Starts a worker, parked. False if no thread can be had: lock.why says why. Releases the lock meanwhile: this
+    /// takes long, and it allocates, by the user's operator new perhaps, which may submit jobs (5).
     bool start(lock_type& lock) noexcept {
         inside const starting;
         ++growing_;
@@ -1140,7 +1140,7 @@ private:
         try {
             if (!fresh) fresh = make_worker();
             // no lambda: that would put its type into a symbol of std's, shared by plugins with hidden symbols
-            fresh->thread = std::thread(&run_worker, fresh);
+            fresh->thread = std::thread(&worker_main, fresh);
             why = nullptr;
         } catch (...) {
             why = std::current_exception();
@@ -1160,7 +1160,7 @@ private:
         ++blocked_;
         balance(lock, 1);
     }
-    /// Whether wait() may return. After exit() in a job main must not: it would go on among static objects that are gone.
+    /// Whether wait() may return. After exit() in a job main must not: static objects are gone.
     bool is_over() const noexcept {
         if (inline_ > 0) return false;
         if (!is_closed()) return is_idle();
@@ -1186,7 +1186,7 @@ private:
     void close_at_lull() noexcept;
     /// Whether a job is queued that no worker will take: all wait in get().
     bool is_forsaken() noexcept { return unblocked() == 0 && growing_ == 0 && may_send(); }
-    void run_here(lock_type& lock) noexcept;
+    void run_as_last_resort(lock_type& lock) noexcept;
     void leave_out(lock_type& lock, worker* exiting) noexcept;
     void leave_out_newborn(lock_type& lock) noexcept;
 
@@ -1226,8 +1226,8 @@ private:
 // --- engine: lifetime ------------------------------------------------------------------------------------------------
 // While the pool drains everything holds as before, but that workers do not look around, and that threads which are no
 // workers may submit only a few more jobs: else who goes on submitting would keep the process alive. It closes at the
-// first lull, when no job is queued or running; whoever makes the lull closes it, under the mutex. From then on jobs run
-// inline, on the thread that submits them. What has begun to run inline before is waited for as well.
+// first lull, when no job is queued or running; whoever makes the lull closes it, under the mutex. From then on jobs
+// run inline, on the thread that submits them. What has begun to run inline before is waited for as well.
 inline void pool::submit_late(job& next) noexcept {
     visit("late");
     lock_type lock(*this);
@@ -1249,8 +1249,8 @@ inline void pool::submit_late(job& next) noexcept {
     --inline_jobs;
     changed_.ring();
 }
-/// How many jobs the drain does not wait for, when a job has called exit(): that one, and those that wait in get(), since
-/// it may be for the exiting one. But not those whose future is ready, though they may not know it yet (ready_is_cut_off).
+/// How many jobs the drain does not wait for, when a job has called exit(): that one, and those that wait in get(),
+/// since it may be for the exiting one. But not those whose future is ready: they may not know. (ready_is_cut_off)
 inline std::size_t pool::cut_off() const noexcept {
     if (exits_ == 0) return 0;
     auto count = static_cast<std::size_t>(exits_);
@@ -1267,12 +1267,12 @@ inline void pool::close_at_lull() noexcept {
     unparked_.notify_all();
     changed_.ring();
 }
-/// Waits until nothing is queued or running, and the workers have ended. If this is exit() in a job, its worker counts as
-/// blocked from here on; and where all others wait in get() and no thread can be had, it runs what is queued itself.
+/// Waits until nothing is queued or running, and the workers have ended. If this is exit() in a job, its worker counts
+/// as blocked from here on; and where all others wait in get() and no thread can be had, it runs what is queued itself.
 inline void pool::drain() noexcept {
     thread_state& me = detail::this_thread();
     worker* const exiting = me.is_running ? me.self : nullptr;
-    // exit() in a signal handler, on a worker that is parked or waits, or in the middle of the pool: nothing can be done
+    // exit() in a signal handler, on a worker that is parked or waits, or amid the pool: nothing can be done
     if (me.is_waiting || (me.self && !exiting)) ++inside::depth(); // nor at the next call
     if (in_dll() || inside::depth() > 0) return;
     lock_type lock(*this);
@@ -1281,12 +1281,12 @@ inline void pool::drain() noexcept {
     leave_out(lock, exiting);
     for (close_at_lull(); !is_closed(); close_at_lull()) {
         if (exiting && is_forsaken())
-            run_here(lock);
+            run_as_last_resort(lock);
         else
             lock.wait(changed_);
     }
-    // The exit code is that of the job that calls exit(): main, which may return meanwhile, stays here. (With glibc 2.41
-    // and later the second of two exits waits for the first, for ever if that is main's.)
+    // The exit code is that of the job that calls exit(): main, which may return meanwhile, stays here. (With glibc
+    // 2.41 and later the second of two exits waits for the first, for ever if that is main's.)
     while (workers_.load(relaxed) > blocked_ || inline_ > 0 || (exits_ > 0 && !exiting)) lock.wait(changed_);
     worker* const last = std::exchange(last_left_, nullptr);
     lock.unlock();
@@ -1322,14 +1322,14 @@ inline void pool::leave_out_newborn(lock_type& lock) noexcept {
 }
 /// Runs what is queued on the exiting thread, with a slot, unless a thread can be had now. Only as a last resort: its
 /// thread-local objects are gone. (no_last_resort)
-inline void pool::run_here(lock_type& lock) noexcept {
+inline void pool::run_as_last_resort(lock_type& lock) noexcept {
     balance(lock, 1);
     if (!is_forsaken()) return;
     worker& self = *detail::this_thread().self;
     --blocked_;
     slots_.take();
     lock.unlock();
-    while (job* const next = pop_past_gap()) run(self, *next);
+    while (job* const next = pop_past_gap()) run_and_count(self, *next);
     lock.lock();
     step_aside(lock);
 }
@@ -1359,7 +1359,7 @@ struct thread_guard {
         me.has_ended = true;
         me.self = nullptr;
         me.is_running = false; // the job that called exit() will not go on
-        detail::this_cursor().end();
+        detail::this_cursor().give_all_back();
     }
 };
 /// The pool, made at first use and never destroyed, as it has to outlive every static object and every thread.
@@ -1386,7 +1386,7 @@ inline bool const guarded = [] {
     the_pool();
     return on_main_thread();
 }();
-inline void run_worker(worker* self) noexcept {
+inline void worker_main(worker* self) noexcept {
     thread_guard::make();
     name_this_thread();
     thread_state& me = detail::this_thread();
@@ -1447,7 +1447,7 @@ template<class F, class... Args> detail::future_of<F, Args...> run(F&& callable,
     using call = detail::call<R, callable_type, std::decay_t<Args>...>;
     detail::thread_guard::make();
     call& next = *new call(std::forward<F>(callable), std::forward<Args>(args)...);
-    if (auto failure = detail::the_pool().staff()) {
+    if (auto failure = detail::the_pool().ensure_worker()) {
         next.discard();
         std::rethrow_exception(std::move(failure));
     }

@@ -4,8 +4,8 @@
 
 #if SUPPORT_THREAD_SANITIZER
 // The standard library's binary counts the owners of an exception unseen by ThreadSanitizer, which then takes the last
-// owner's clean-up for a race with the others' reading: std::promise and std::thread alone show the same. The words of a
-// std::logic_error, or of a std::future_error, go with it. Not inline, as it would then lose against Clang's empty one.
+// owner's clean-up for a race with the others' reading: std::promise and std::thread alone show the same. The words of
+// a std::logic_error, or of a std::future_error, go with it. Not inline, else it loses against Clang's empty one.
 extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions();
 extern "C" const char* __tsan_default_suppressions() {
     return "race:std::__exception_ptr::exception_ptr::_M_release\nrace:__cxa_decrement_exception_refcount\nrace:std::"

@@ -1,5 +1,5 @@
-// A signal handler calls exit() at one instruction after the other of a call that submits a job, on the main thread, each
-// in a process of its own: all of them end.
+// A signal handler calls exit() at one instruction after the other of a call that submits a job, on the main thread,
+// each in a process of its own: all of them end.
 // SPDX-License-Identifier: MIT
 #include "frame.hpp"
 

@@ -1,5 +1,5 @@
-// A signal handler calls exit() on a worker. Where that has just been born the pool drains; where it is parked, waits in
-// get() or for its slot, or is about to end, and on who starts one, nothing can be drained, and nothing hangs.
+// A signal handler calls exit() on a worker. Where that has just been born the pool drains; where it is parked, waits
+// in get() or for its slot, or is about to end, and on who starts one, nothing can be drained, and nothing hangs.
 // SPDX-License-Identifier: MIT
 #include "frame.hpp"
 
@@ -48,8 +48,8 @@ void finish_behind_door() {
 
 } // namespace
 
-// interrupted_worker parked|get|resuming|first|second|retired|starter: the worker that is interrupted; the first and the
-// second at birth; or who starts one
+// interrupted_worker parked|get|resuming|first|second|retired|starter: the worker that is interrupted; the first and
+// the second at birth; or who starts one
 int main(int, char** words) {
     background::n = 2;
     std::signal(SIGINT, leave);

@@ -20,10 +20,10 @@ byte limit_, held_, resuming_, seekers_, workers_, retry_, submitted_;
 byte parked_, unparks_, growing_, blocked_, granted_, exits_, late_ = 1, inline_, last_left_, spare_;
 byte unparked_, granted_slot_, changed_;            /* sets of processes that sleep there */
 byte submitted, finished;                           /* the sums of what the workers count */
-byte queue_[4], head, end_, unlinked;               /* jobs by their place; a set of jobs, each behind a gap */
+byte queue_[4], head, tail_, unlinked;               /* jobs by their place; a set of jobs, each behind a gap */
 byte awaited[4];                                    /* so many jobs wait for this one's future in get() */
 #define has_free (held_ < limit_)
-#define length (end_ - head)
+#define length (tail_ - head)
 #define is_empty (length == 0)
 #define is_first_linked (length > 0 && !(unlinked & bit_of(queue_[head])))
 #define unblocked (workers_ - blocked_)
@@ -50,7 +50,7 @@ inline are_wanted_back() { /* is_wanted_back; seen is held_, as it has just been
     d_step { is_wanted_back = (seen > limit_); seen = 0 };
     is_wanted_back = is_wanted_back || resuming_ > 0 }
 inline push(pushed) {
-    d_step { queue_[end_] = pushed; end_++; unlinked = unlinked | bit_of(pushed) };
+    d_step { queue_[tail_] = pushed; tail_++; unlinked = unlinked | bit_of(pushed) };
     unlinked = unlinked & ~bit_of(pushed) }
 inline pop() { /* next: a job, or NONE */
     if
@@ -171,9 +171,9 @@ inline pop_past_gap() { /* next */
         are_wanted_back(); if :: is_wanted_back || is_empty -> is_wanted_back = false; break :: else fi
     od }
 #define is_forsaken (self && unblocked == 0 && growing_ == 0 && has_free && !PLANTED(no_last_resort))
-inline may_run_here() { if :: is_forsaken -> seen = seekers_; has_more_than_seen() :: else fi } /* may */
-inline run_here() {
-    balance(1); may_run_here();
+inline may_run_last() { if :: is_forsaken -> seen = seekers_; has_more_than_seen() :: else fi } /* may */
+inline run_as_last_resort() {
+    balance(1); may_run_last();
     if
     :: !may
     :: else -> atomic { may = false; blocked_--; take(); unlock() };
@@ -188,7 +188,7 @@ inline drain() { /* by a worker: exit() in its job */
     :: atomic { lock_awake(changed_) }; close_at_lull();
         if
         :: closed_ && workers_ <= blocked_ && inline_ == 0 && (exits_ == 0 || self) -> break
-        :: else -> may_run_here(); if :: may -> may = false; run_here() :: else -> sleep_on(changed_) fi
+        :: else -> may_run_last(); if :: may -> may = false; run_as_last_resort() :: else -> sleep_on(changed_) fi
         fi
     od;
     atomic { fresh = last_left_; last_left_ = 0; unlock() };

@@ -1,4 +1,4 @@
-// A recipe of the README: results that come back to the loop of Asio, that of Boost or, with ASIO_STANDALONE, the other.
+// A recipe of the README: results that come back to the loop of Asio: of Boost or, with ASIO_STANDALONE, the other.
 // SPDX-License-Identifier: MIT
 #include <background.hpp>
 
