@@ -248,8 +248,6 @@ struct inside {
     }
 };
 
-/// A flag that is exchanged: a word, as some processors (RISC-V, old Arm) have no such operation on less.
-using atomic_flag_word = std::atomic<unsigned>;
 inline constexpr auto relaxed = std::memory_order_relaxed;
 inline constexpr auto acquire = std::memory_order_acquire;
 inline constexpr auto release = std::memory_order_release;
@@ -653,7 +651,7 @@ private:
     alignas(64) std::atomic<std::size_t> submitted_{0}; // by threads that are no workers; counts in steps of one_job
     std::atomic<std::atomic<job*>*> tail_{&first_};     // where to link the next job
     alignas(64) std::atomic<job*> first_{nullptr};      // written under the lock, and by push into an empty list
-    atomic_flag_word popping_{0};                       // the lock
+    std::atomic<unsigned> popping_{0};                  // the lock; a word, as RISC-V and old Arm cannot exchange less
 };
 
 // --- engine: waiting -------------------------------------------------------------------------------------------------
@@ -714,31 +712,55 @@ private:
     int skips_ = fewest_skips; // one wait in so many tries
     int skipped_ = 0;
 };
-/// Where threads sleep until something in the pool changes. Each has a condition variable of its own, which is told
-/// once: so exit() in a signal handler may interrupt a wait() for ever, and what it waited on is never used again.
-/// (glibc's notify_all() waits for those that it told before.) All is guarded by the mutex of the pool.
+/// Where threads sleep until something in the pool changes. exit() in a signal handler may interrupt a wait() for ever,
+/// at any instruction: so each sleeps with a mutex and a condition variable of its own, which are never used again
+/// then. (glibc's notify_all() waits for those that it told before.) The rest is guarded by the pool's mutex.
 class change_bell {
 public:
     /// Sleeps until the next ring(); the lock is released meanwhile.
-    void wait(std::unique_lock<std::mutex>& lock) noexcept {
+    template<class Lock> void wait(Lock& lock) noexcept {
         sleeper self{first_.load(relaxed)};
         first_.store(&self, relaxed);
-        while (!self.is_told) self.told.wait(lock);
+        mine() = &self;
+        lock.unlock();
+        self.sleep();
+        lock.lock();
+        mine() = nullptr;
     }
     void ring() noexcept {
-        for (sleeper* each = first_.exchange(nullptr, relaxed); each; each = each->next) {
-            each->is_told = true;
-            each->told.notify_one();
-        }
+        for (sleeper* each = first_.exchange(nullptr, relaxed); each; each = each->next) each->wake();
     }
     bool is_awaited() const noexcept { return first_.load(relaxed); } // a hint, without the lock
+    /// If this thread is in wait(), it will not come back there.
+    static void abandon() noexcept {
+        if (mine()) mine()->is_abandoned.store(true, relaxed);
+    }
 
 private:
     struct sleeper {
+        void sleep() noexcept {
+            std::unique_lock<std::mutex> lock(mutex);
+            while (!is_told) told.wait(lock);
+        }
+        void wake() noexcept {
+            for (unsigned tries = 0; !mutex.try_lock(); ++tries) { // it holds that for moments, or for ever
+                if (is_abandoned.load(relaxed)) return;
+                pause_or_nap(tries);
+            }
+            is_told = true;
+            mutex.unlock();
+            told.notify_one(); // it is still there, as it needs the pool's mutex next
+        }
         sleeper* const next;
-        bool is_told = false;
+        std::atomic<bool> is_abandoned{false};
+        bool is_told = false; // guarded by mutex
+        std::mutex mutex{};
         std::condition_variable told{};
     };
+    static sleeper*& mine() noexcept {
+        static thread_local sleeper* asleep = nullptr;
+        return asleep;
+    }
     std::atomic<sleeper*> first_{nullptr};
 };
 
@@ -810,8 +832,6 @@ class pool {
     /// two more switches on one processor. An error is destroyed after that, as that may run user code (5).
     struct lock_type : std::unique_lock<std::mutex> {
         explicit lock_type(pool& of) : unique_lock(of.mutex_, std::defer_lock), locked(of) { lock(); }
-        lock_type(lock_type const&) = delete;
-        lock_type& operator=(lock_type const&) = delete;
         ~lock_type() {
             if (owns_lock()) unlock();
         }
@@ -825,12 +845,12 @@ class pool {
             wake();
             --inside::depth();
         }
-        /// Sleeps until `condition` is told, or for no reason; the lock is released meanwhile.
-        template<class Condition> void wait(Condition& condition) noexcept {
+        /// Sleeps until `told` is, or for no reason; the lock is released meanwhile.
+        void wait(std::condition_variable& told) noexcept {
             if constexpr (testing) locked.check();
             wake();
             --inside::depth();
-            condition.wait(*this);
+            told.wait(*this);
             ++inside::depth();
         }
         void wake() noexcept {
@@ -874,10 +894,9 @@ public:
     void wait() noexcept {
         if (!is_idle()) detail::this_thread().looks.look([this] { return is_idle(); }, between_looks);
         lock_type lock(*this);
-        while (!is_over()) lock.wait(changed_);
+        while (!is_over()) changed_.wait(lock);
     }
-    /// Gives the slot of the calling job away, which waits for `awaited`. Throws if that needs another worker (7) and
-    /// none can be started.
+    /// Gives the slot of the calling job away, which waits for `awaited`. Throws if no worker can be had for that (7).
     void block(bool (*is_ready)(void*), void* awaited) {
         thread_state& me = detail::this_thread();
         if (me.self->is_exiting) // the drain stands below this job on the stack, and has to come back to it
@@ -1099,7 +1118,7 @@ private:
         while (unblocked() < wanted && !is_closed()) {
             bool const others_start = growing_ > 0 && inside::depth() == 1; // not this thread, see start
             if (others_start)
-                lock.wait(changed_); // (starts_at_once)
+                changed_.wait(lock); // (starts_at_once)
             else if (!start(lock) && unblocked() < wanted)
                 return false;
         }
@@ -1135,8 +1154,7 @@ private:
         retry_.store(retry_next_, relaxed); // more and more seldom, as each try may cost more than a job
         retry_next_ = retry_next_ < 64 ? retry_next_ * 2 : 64;
     }
-    /// Without the lock.
-    bool start_thread(worker*& fresh, std::exception_ptr& why) noexcept {
+    bool start_thread(worker*& fresh, std::exception_ptr& why) noexcept { // without the lock
         try {
             if (!fresh) fresh = make_worker();
             // no lambda: that would put its type into a symbol of std's, shared by plugins with hidden symbols
@@ -1274,6 +1292,7 @@ inline void pool::drain() noexcept {
     worker* const exiting = me.is_running ? me.self : nullptr;
     // exit() in a signal handler, on a worker that is parked or waits, or amid the pool: nothing can be done
     if (me.is_waiting || (me.self && !exiting)) ++inside::depth(); // nor at the next call
+    change_bell::abandon();
     if (in_dll() || inside::depth() > 0) return;
     lock_type lock(*this);
     if (is_closed() && (exits_ == 0 || me.has_ended)) return;
@@ -1283,11 +1302,11 @@ inline void pool::drain() noexcept {
         if (exiting && is_forsaken())
             run_as_last_resort(lock);
         else
-            lock.wait(changed_);
+            changed_.wait(lock);
     }
     // The exit code is that of the job that calls exit(): main, which may return meanwhile, stays here. (With glibc
     // 2.41 and later the second of two exits waits for the first, for ever if that is main's.)
-    while (workers_.load(relaxed) > blocked_ || inline_ > 0 || (exits_ > 0 && !exiting)) lock.wait(changed_);
+    while (workers_.load(relaxed) > blocked_ || inline_ > 0 || (exits_ > 0 && !exiting)) changed_.wait(lock);
     worker* const last = std::exchange(last_left_, nullptr);
     lock.unlock();
     if (last) last->thread.join();
@@ -1307,7 +1326,7 @@ inline void pool::leave_out(lock_type& lock, worker* exiting) noexcept {
 /// Counts this worker as blocked, if it is one that has just been born and knows nothing of it yet. There Ctrl-C comes
 /// while a thread is being started, as signals are blocked for its starter then.
 inline void pool::leave_out_newborn(lock_type& lock) noexcept {
-    while (growing_ > 0) lock.wait(changed_); // until its starter has told its id
+    while (growing_ > 0) changed_.wait(lock); // until its starter has told its id
     worker* each = all_.load(acquire);        // pairs with make_worker
     while (each && each->id != std::this_thread::get_id()) each = each->next_of_all;
     if (!each) return;

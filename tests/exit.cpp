@@ -295,8 +295,9 @@ TEST_CASE("exit() in a signal handler that interrupted a worker at its birth dra
 }
 
 #if defined(__x86_64__) && !SUPPORT_THREAD_SANITIZER && !SUPPORT_ADDRESS_SANITIZER // not amid their own code
-TEST_CASE("exit() in a signal handler that interrupts a submission at any instruction does not hang") {
-    CHECK(run("any_instruction") == exited(7));
+TEST_CASE("exit() in a signal handler that interrupts a submission or wait() at any instruction does not hang") {
+    CHECK(run("any_instruction", "submit") == exited(7));
+    CHECK(run("any_instruction", "wait") == exited(7));
 }
 #endif
 

@@ -1,5 +1,5 @@
-// A signal handler calls exit() at one instruction after the other of a call that submits a job, on the main thread,
-// each in a process of its own: all of them end.
+// A signal handler calls exit() at one instruction after the other of a call, on the main thread, each in a process of
+// its own: all of them end.
 // SPDX-License-Identifier: MIT
 #include "frame.hpp"
 
@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <string>
+#include <thread>
 
 #include <sys/mman.h>
 #include <sys/ucontext.h>
@@ -37,33 +38,42 @@ extern "C" void count(int, siginfo_t*, void* interrupted) {
 }
 
 /// The child: ends with 7 at the chosen instruction, if that is one of the call's, and else behind it.
-void call() {
+void call(bool waits) {
     ::alarm(50);
     background::n = 2;
     std::atomic<long> worker{0};
     background::run([&] { worker = support::kernel_id(); }).get();
     support::await_sleep(worker); // parked
+    if (waits) background::run([] { door.pass(); });
+    std::thread opener([waits] {
+        if (!waits) return;
+        support::await_sleep(::getpid()); // main is in wait()
+        door.open();
+    });
     struct sigaction counts {};
     counts.sa_sigaction = count;
     counts.sa_flags = SA_SIGINFO | SA_NODEFER;
     ::sigaction(SIGTRAP, &counts, nullptr);
     begin_stepping();
-    background::run([] { door.pass(); });
+    waits ? background::wait() : static_cast<void>(background::run([] { door.pass(); }));
     end_stepping();
     door.open();
+    opener.join();
     std::exit(7);
 }
 
 } // namespace
 
-int main() {
+// any_instruction submit|wait: the call
+int main(int, char** words) {
+    const bool waits = words[1] == std::string("wait");
     instructions = static_cast<std::atomic<long>*>(
         ::mmap(nullptr, sizeof(*instructions), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
     long all = 0;
     do {
         *instructions = 0;
         const auto child = ::fork();
-        if (child == 0) call();
+        if (child == 0) call(waits);
         ::alarm(60);
         int status = 0;
         ::waitpid(child, &status, 0);
