@@ -25,8 +25,8 @@
 #include <climits>            // INT_MAX
 #include <condition_variable> // sleeping
 #include <cstddef>            // size_t, max_align_t
-#include <cstdint>            // uint64_t
-#include <cstdlib>            // atexit
+#include <cstdint>            // uint64_t, SIZE_MAX
+#include <cstdlib>            // atexit, abort
 #include <exception>          // exception_ptr
 #include <future>             // promise, future, shared_future
 #include <memory>             // allocator_arg, destroy_at
@@ -41,8 +41,9 @@
 #include <utility>            // move, forward, exchange
 
 #if defined(__unix__) || defined(__APPLE__)
-#include <pthread.h> // thread names, pthread_atfork
-#include <time.h>    // nanosleep
+#include <pthread.h>   // thread names, pthread_atfork
+#include <semaphore.h> // sem_t
+#include <time.h>      // nanosleep
 #endif
 #if defined(__linux__)
 #include <sys/syscall.h> // SYS_gettid
@@ -206,6 +207,41 @@ inline void after_fork_in_child(void (*)()) noexcept {}
 inline void nap() noexcept { std::this_thread::sleep_for(std::chrono::microseconds(50)); }
 #endif
 
+#if defined(__unix__)
+/// Posted once, and waited for by one thread; without a lock, which exit() in a signal handler could leave taken.
+class semaphore {
+public:
+    semaphore() noexcept { ::sem_init(&posted_, 0, 0); }
+    ~semaphore() { ::sem_destroy(&posted_); }
+    void post() noexcept { ::sem_post(&posted_); }
+    void wait() noexcept {
+        while (::sem_wait(&posted_) != 0) { // a signal came
+        }
+    }
+
+private:
+    ::sem_t posted_{};
+};
+#else
+class semaphore {
+public:
+    void post() noexcept {
+        std::unique_lock<std::mutex> const lock(mutex_);
+        is_posted_ = true;
+        posted_.notify_one();
+    }
+    void wait() noexcept {
+        std::unique_lock<std::mutex> lock(mutex_);
+        while (!is_posted_) posted_.wait(lock);
+    }
+
+private:
+    bool is_posted_ = false; // guarded by mutex_
+    std::mutex mutex_{};
+    std::condition_variable posted_{};
+};
+#endif
+
 /// Tells the processor that this thread looks at something again and again.
 inline void pause_briefly() noexcept {
 #if defined(__i386__) || defined(__x86_64__)
@@ -252,7 +288,7 @@ inline constexpr auto relaxed = std::memory_order_relaxed;
 inline constexpr auto acquire = std::memory_order_acquire;
 inline constexpr auto release = std::memory_order_release;
 inline constexpr auto acq_rel = std::memory_order_acq_rel;
-inline constexpr auto seq_cst = std::memory_order_seq_cst; // only in the handshake, see pool
+inline constexpr auto seq_cst = std::memory_order_seq_cst; // in the handshake, see pool, and beside it
 
 /// The project's own tests define BACKGROUND_TESTING: then visit() stops a thread where they want it, and the pool
 /// checks its counters (see pool::check) whenever it unlocks its mutex. Nobody else should.
@@ -372,16 +408,19 @@ constexpr bool is_carved(std::size_t size, std::size_t alignment) {
     return size <= chunk::bytes / 3 && alignment <= alignof(std::max_align_t);
 }
 inline void* allocate(std::size_t size, std::size_t alignment) {
-    if (!detail::is_carved(size, alignment)) return ::operator new (size, std::align_val_t{alignment});
-    return detail::this_cursor().carve(size, alignment > alignof(chunk*) ? alignment : alignof(chunk*));
+    if (detail::is_carved(size, alignment))
+        return detail::this_cursor().carve(size, alignment > alignof(chunk*) ? alignment : alignof(chunk*));
+    inside const allocating;
+    return ::operator new (size, std::align_val_t{alignment});
 }
 inline void deallocate(void* piece, std::size_t size, std::size_t alignment) noexcept {
-    if (!detail::is_carved(size, alignment)) return ::operator delete (piece, std::align_val_t{alignment});
-    detail::return_shares(**(static_cast<chunk**>(piece) - 1), 1);
+    if (detail::is_carved(size, alignment)) return detail::return_shares(**(static_cast<chunk**>(piece) - 1), 1);
+    inside const freeing;
+    ::operator delete (piece, std::align_val_t{alignment});
 }
 
 // --- engine: libstdc++ -----------------------------------------------------------------------------------------------
-// All that uses one library's inside. Everywhere else the second half holds: all works, but for the two gains below.
+// All that uses one library's inside. Everywhere else the second half holds: all works, but for the gains.
 template<class Awaited> void look_then_wait(Awaited& awaited);
 #if defined(__GLIBCXX__)
 /// The counter of those who share a promise's state, that is of the promise and its futures.
@@ -603,8 +642,8 @@ public:
         visit("gap");
         link->store(&last, release); // publishes the job's contents to pop
     }
-    /// Takes the first job; null if there is none, or a gap in front of it, or slots are wanted back. That is asked
-    /// when the job is seen already: so none is taken that was submitted after n fell. (recall_read_early)
+    /// Takes the first job; null if there is none, or a gap beside it, or slots are wanted back. That is asked
+    /// when the job is seen already: so none is taken that was submitted after n fell. (wanted_back_read_early)
     job* pop(slot_counts const& counts) noexcept {
         visit("pop");
         if (seems_empty()) return nullptr;
@@ -661,7 +700,7 @@ private:
 /// costs without looking, but for a percent or two. This is timed by a clock, since a pause takes 4 to 140 cycles, and
 /// nobody yields: on a busy machine that hands the processor over for a whole time slice.
 ///
-/// Two threads that send each other jobs and results cannot get stuck in sleeping: a try succeeds whether or not the
+/// Two threads that submit to each other and wait cannot get stuck in sleeping: a try succeeds whether or not the
 /// other thread looks, if what it waits for comes while it looks; and each goes on trying.
 class patience {
 public:
@@ -712,55 +751,30 @@ private:
     int skips_ = fewest_skips; // one wait in so many tries
     int skipped_ = 0;
 };
-/// Where threads sleep until something in the pool changes. exit() in a signal handler may interrupt a wait() for ever,
-/// at any instruction: so each sleeps with a mutex and a condition variable of its own, which are never used again
-/// then. (glibc's notify_all() waits for those that it told before.) The rest is guarded by the pool's mutex.
+/// Where threads sleep until something in the pool changes, each with a semaphore of its own: exit() in a signal
+/// handler may interrupt a wait() for ever, at any instruction, and what it leaves behind must stop nobody. (glibc's
+/// notify_all() waits for those that it told before.) All is guarded by the mutex of the pool.
 class change_bell {
 public:
     /// Sleeps until the next ring(); the lock is released meanwhile.
     template<class Lock> void wait(Lock& lock) noexcept {
         sleeper self{first_.load(relaxed)};
         first_.store(&self, relaxed);
-        mine() = &self;
         lock.unlock();
-        self.sleep();
+        self.told.wait();
         lock.lock();
-        mine() = nullptr;
     }
+    /// A sleeper is there until it has the mutex again.
     void ring() noexcept {
-        for (sleeper* each = first_.exchange(nullptr, relaxed); each; each = each->next) each->wake();
+        for (sleeper* each = first_.exchange(nullptr, relaxed); each; each = each->next) each->told.post();
     }
     bool is_awaited() const noexcept { return first_.load(relaxed); } // a hint, without the lock
-    /// If this thread is in wait(), it will not come back there.
-    static void abandon() noexcept {
-        if (mine()) mine()->is_abandoned.store(true, relaxed);
-    }
 
 private:
     struct sleeper {
-        void sleep() noexcept {
-            std::unique_lock<std::mutex> lock(mutex);
-            while (!is_told) told.wait(lock);
-        }
-        void wake() noexcept {
-            for (unsigned tries = 0; !mutex.try_lock(); ++tries) { // it holds that for moments, or for ever
-                if (is_abandoned.load(relaxed)) return;
-                pause_or_nap(tries);
-            }
-            is_told = true;
-            mutex.unlock();
-            told.notify_one(); // it is still there, as it needs the pool's mutex next
-        }
         sleeper* const next;
-        std::atomic<bool> is_abandoned{false};
-        bool is_told = false; // guarded by mutex
-        std::mutex mutex{};
-        std::condition_variable told{};
+        semaphore told{};
     };
-    static sleeper*& mine() noexcept {
-        static thread_local sleeper* asleep = nullptr;
-        return asleep;
-    }
     std::atomic<sleeper*> first_{nullptr};
 };
 
@@ -773,13 +787,13 @@ struct alignas(64) worker {
     patience looks{std::chrono::microseconds(50)}; // around for jobs
     patience defers{std::chrono::microseconds(5)}; // its next job, see let_roll
     bool is_exiting = false;                       // its job has called exit(); the worker's own
+    worker* next_of_all = nullptr;                 // constant, once it is in the pool's list of all
+    std::thread thread{};                          // its starter's until it is counted; joined by who takes last_left_
     // guarded by the pool's mutex:
     bool (*is_ready)(void*) = nullptr; // asks what its job waits for in get(); null if it does not
     void* awaited = nullptr;           // what that is
     std::thread::id id{};              // from when its starter counts it until it leaves
     worker* next_spare = nullptr;
-    worker* next_of_all = nullptr; // constant, once it is in the pool's list of all
-    std::thread thread{};
 };
 /// What a thread knows of itself, and no other. Never destroyed: usable in destructors of thread-local objects.
 struct thread_state {
@@ -796,8 +810,9 @@ inline thread_state& this_thread() noexcept {
 }
 inline void worker_main(worker* self) noexcept;
 
-/// The workers, the slots, and all decisions about them. tests/model has these functions and variables by name, and is
-/// searched for all that they may do; where it has taught something, the fault that it plants stands in parentheses.
+/// The workers, the slots, and all decisions about them. tests/model has most of these functions and variables by name,
+/// and is searched for all that they may do; where it has taught something, the fault that it plants stands in
+/// parentheses.
 ///
 /// A worker holds a slot while it runs a job and keeps it from job to job. It gives the slot back to park, and while
 /// its job waits in get(). Who runs out of jobs looks around for a while, if nobody does, and parks if it finds none.
@@ -809,7 +824,7 @@ inline void worker_main(worker* self) noexcept;
 ///     unparked, not awake yet      unparks_, seekers_    yes         send
 ///     coming, or looking around    seekers_              yes         sleep: it woke up; look_around
 ///     running                      -                     yes         find: a job was popped
-///     waiting in get()             blocked_              -           block; or its job has called exit(): drain
+///     waiting in get()             blocked_              -           block; leave_out: its job has called exit()
 ///     resuming, without slot       slots_.resuming()     -           unblock
 ///     granted its slot, not awake  granted_              yes         grant
 ///
@@ -826,12 +841,12 @@ inline void worker_main(worker* self) noexcept;
 /// or comes, or no slot free, and so wakes nobody; the worker stops looking, or frees its slot, and sleeps. It cannot
 /// happen: the submitter first exchanges the queue's tail (push), then reads seekers_, held and limit; who changes one
 /// of these so that the submitter would have to wake somebody does that first and then reads the queue's tail (empty,
-/// has_more_than). One of the two sees the other. All of these are seq_cst, and marked: handshake. (token_read_early)
+/// has_more_than). One of the two sees the other. All of these are seq_cst, and marked: handshake. (seekers_read_early)
 class pool {
-    /// Holds the mutex. Workers are woken when it has been released: who is woken before runs into it, and that costs
+    /// Holds the mutex. Workers that are sent are woken when it has been released: else they run into it, which costs
     /// two more switches on one processor. An error is destroyed after that, as that may run user code (5).
     struct lock_type : std::unique_lock<std::mutex> {
-        explicit lock_type(pool& of) : unique_lock(of.mutex_, std::defer_lock), locked(of) { lock(); }
+        explicit lock_type(pool& locked) : unique_lock(locked.mutex_, std::defer_lock), of(locked) { lock(); }
         ~lock_type() {
             if (owns_lock()) unlock();
         }
@@ -840,24 +855,22 @@ class pool {
             unique_lock::lock();
         }
         void unlock() noexcept {
-            if constexpr (testing) locked.check();
+            if constexpr (testing) of.check();
             unique_lock::unlock();
             wake();
             --inside::depth();
         }
         /// Sleeps until `told` is, or for no reason; the lock is released meanwhile.
         void wait(std::condition_variable& told) noexcept {
-            if constexpr (testing) locked.check();
+            if constexpr (testing) of.check();
             wake();
-            --inside::depth();
             told.wait(*this);
-            ++inside::depth();
         }
         void wake() noexcept {
-            for (; unparks > 0; --unparks) locked.unparked_.notify_one();
+            for (; to_wake > 0; --to_wake) of.worker_sent_.notify_one();
         }
-        pool& locked;
-        int unparks = 0;          // so many workers to wake
+        pool& of;
+        int to_wake = 0;          // so many workers that were sent
         std::exception_ptr why{}; // no thread could be had
     };
 
@@ -876,7 +889,7 @@ public:
     void set_limit(int limit) noexcept {
         lock_type lock(*this);
         slots_.set_limit(limit);
-        unparked_.notify_all(); // some may have to leave
+        worker_sent_.notify_all(); // some may have to leave
         balance(lock, 1);
     }
     /// Jobs queued or running. The finished are read first and never overtake, of the same workers: if none is
@@ -909,7 +922,6 @@ public:
         me.self->is_ready = is_ready;
         me.self->awaited = awaited;
         step_aside(lock);
-        close_at_lull();
         me.is_waiting = true;
     }
     /// Takes a slot again, before queued jobs get one. When the pool has closed it never returns, as static objects may
@@ -923,7 +935,7 @@ public:
             slots_.want_again();
             balance(lock, 1); // (resumes_last)
         }
-        while (granted_ == 0) lock.wait(granted_slot_);
+        while (granted_ == 0) lock.wait(slot_granted_);
         --granted_;
         me.is_waiting = false;
     }
@@ -953,10 +965,10 @@ public:
 private:
     // What a worker does.
     /// Sleeps until it is sent, and holds a slot. False if it has to leave, as too many are parked, or it is the end;
-    /// but not while a worker is being started, which may be this one: its starter has yet to count it.
+    /// but not while one is being started, maybe this: its starter has yet to count it. (leaves_while_growing)
     bool sleep(lock_type& lock, worker& self) noexcept {
         auto const is_needless = [this] { return growing_ == 0 && (is_closed() || parked_ > limit()); };
-        while (unparks_ == 0 && !is_needless()) lock.wait(unparked_);
+        while (unparks_ == 0 && !is_needless()) lock.wait(worker_sent_); // (wakes_untold)
         if (unparks_ == 0) return false;
         --unparks_;
         self.seeks = one_comes;
@@ -966,7 +978,7 @@ private:
         while (job* const next = find(self)) {
             run_and_count(self, *next);
             bool const may_retry = retry_.load(relaxed) > 0 && retry_.fetch_sub(1, relaxed) == 1;
-            if (may_retry) lock_and_balance(1);
+            if (may_retry) lock_and_balance(1); // (no_retry)
         }
     }
     job* find(worker& self) noexcept {
@@ -1001,11 +1013,11 @@ private:
             if (is_idle()) changed_.ring();
         }
         job* next = nullptr;
-        auto const is_over = [this, &next] {
+        auto const may_stop = [this, &next] {
             next = queue_.pop(slots_);
             return next || slots_.are_wanted_back() || queue_.is_closing();
         };
-        self.looks.look(is_over, between_looks);
+        self.looks.look(may_stop, between_looks);
         return next;
     }
     job* pop_past_gap() noexcept {
@@ -1046,7 +1058,7 @@ private:
         if (changed_.is_awaited() && is_idle()) changed_.ring();
     }
 
-    // Decisions. All that takes the lock is called under mutex_, and may release it meanwhile.
+    // Decisions, made under mutex_ from balance() on. What has a parameter `lock` may release it meanwhile.
     /// False, and does nothing, if the program ends and this thread is no worker.
     bool count_in_and_push(job& next) noexcept {
         inside const counted;
@@ -1091,7 +1103,7 @@ private:
     void grant() noexcept {
         while (slots_.grant()) {
             ++granted_;
-            granted_slot_.notify_one();
+            slot_granted_.notify_one();
         }
     }
     /// Whether there is a slot, and a job for which nobody looks and nobody comes.
@@ -1105,7 +1117,7 @@ private:
         if (parked_ > 0 || start(lock)) {
             --parked_;
             ++unparks_;
-            ++lock.unparks;
+            ++lock.to_wake;
             return true;
         }
         seekers_.fetch_sub(one_comes, seq_cst); // handshake
@@ -1116,7 +1128,8 @@ private:
     /// Sees to it that so many workers do not wait in get(). False if that needs a thread which cannot be had.
     bool ensure(lock_type& lock, int wanted) noexcept {
         while (unblocked() < wanted && !is_closed()) {
-            bool const others_start = growing_ > 0 && inside::depth() == 1; // not this thread, see start
+            bool const others_start =
+                growing_ > 0 && inside::depth() == 1; // not this thread: by the user's operator new
             if (others_start)
                 changed_.wait(lock); // (starts_at_once)
             else if (!start(lock) && unblocked() < wanted)
@@ -1137,7 +1150,7 @@ private:
         lock.lock();
         --growing_;
         has_started ? enlist(*fresh) : give_up(fresh);
-        if (parked_ > limit()) unparked_.notify_all(); // who has to leave has waited for this, see sleep
+        if (parked_ > limit()) worker_sent_.notify_all(); // who has to leave has waited for this, see sleep
         changed_.ring();
         return has_started;
     }
@@ -1172,11 +1185,12 @@ private:
         }
         return made;
     }
-    /// For a job that will wait.
+    /// This thread's job waits from here on, or has called exit(): its slot goes back. (slot_kept)
     void step_aside(lock_type& lock) noexcept {
         slots_.give_back();
         ++blocked_;
         balance(lock, 1);
+        close_at_lull();
     }
     /// Whether wait() may return. After exit() in a job main must not: static objects are gone.
     bool is_over() const noexcept {
@@ -1214,7 +1228,7 @@ private:
     static constexpr auto between_looks = std::chrono::nanoseconds(150);
 
     queue queue_{};
-    alignas(64) std::atomic<worker*> rolling_{nullptr}; // who popped last, or is about to
+    alignas(64) std::atomic<worker*> rolling_{nullptr}; // who popped last, if not after a look
     // read by submitters and workers, seldom written
     alignas(64) slot_counts slots_{static_cast<int>(std::thread::hardware_concurrency())};
     std::atomic<int> seekers_{0};       // workers that come or look around, by what each adds
@@ -1225,13 +1239,13 @@ private:
     std::atomic<worker*> all_{nullptr}; // that ever were
     // guarded by mutex_
     alignas(64) std::mutex mutex_{};
-    std::condition_variable unparked_{};     // where parked workers sleep
-    std::condition_variable granted_slot_{}; // where jobs sleep until they have their slot again
+    std::condition_variable worker_sent_{};  // where parked workers sleep
+    std::condition_variable slot_granted_{}; // where jobs sleep until they have their slot again
     change_bell changed_{};       // for wait() and drain(), and who waits for another thread's start of a worker
     int parked_ = 0;              // workers
     int unparks_ = 0;             // so many workers were sent and are not awake yet
     int growing_ = 0;             // workers that are being started
-    int blocked_ = 0;             // workers whose jobs wait in get(), or have called exit()
+    int blocked_ = 0;             // workers whose jobs wait in get(), or that have called exit()
     int granted_ = 0;             // jobs that have their slot again and are not awake yet
     worker* spare_ = nullptr;     // have left, for use again
     worker* last_left_ = nullptr; // nobody has joined it
@@ -1255,13 +1269,13 @@ inline void pool::submit_late(job& next) noexcept {
         queue_.push(next);
         return balance(lock, 1);
     }
-    int const counts = is_closed() ? 0 : 1;
+    int const counted = is_closed() ? 0 : 1;
     int& inline_jobs = detail::this_thread().inline_jobs;
-    inline_ += counts;
-    inline_jobs += counts;
+    inline_ += counted;
+    inline_jobs += counted;
     lock.unlock();
     run_inline(next);
-    if (counts == 0) return;
+    if (counted == 0) return;
     lock.lock();
     --inline_;
     --inline_jobs;
@@ -1282,7 +1296,7 @@ inline void pool::close_at_lull() noexcept {
     std::size_t const left = outstanding(); // first: a future is ready before its job has finished (cut_off_read_first)
     if (left != cut_off()) return;
     closed_.store(true, relaxed);
-    unparked_.notify_all();
+    worker_sent_.notify_all();
     changed_.ring();
 }
 /// Waits until nothing is queued or running, and the workers have ended. If this is exit() in a job, its worker counts
@@ -1292,10 +1306,9 @@ inline void pool::drain() noexcept {
     worker* const exiting = me.is_running ? me.self : nullptr;
     // exit() in a signal handler, on a worker that is parked or waits, or amid the pool: nothing can be done
     if (me.is_waiting || (me.self && !exiting)) ++inside::depth(); // nor at the next call
-    change_bell::abandon();
     if (in_dll() || inside::depth() > 0) return;
     lock_type lock(*this);
-    if (is_closed() && (exits_ == 0 || me.has_ended)) return;
+    if (is_closed() && (exits_ == 0 || me.has_ended)) return; // it has drained; but main stays while a job exits
     queue_.begin_closing();
     leave_out(lock, exiting);
     for (close_at_lull(); !is_closed(); close_at_lull()) {
@@ -1403,7 +1416,7 @@ inline pool& the_pool() {
 inline bool const guarded = [] {
     thread_guard::make();
     the_pool();
-    return on_main_thread();
+    return true;
 }();
 inline void worker_main(worker* self) noexcept {
     thread_guard::make();
@@ -1424,7 +1437,7 @@ template<class Awaited> void look_then_wait(Awaited& awaited) {
     };
     void* const future = const_cast<std::remove_const_t<Awaited>*>(std::addressof(awaited));
     bool const is_in_job = me.self && me.is_running;
-    bool const may_look = !is_in_job || the_pool().limit() > 1; // with one slot nobody else can be at it
+    bool const may_look = !is_in_job || the_pool().limit() > 1; // with one slot no other job can be at it
     auto const found = [&] { return is_ready(future); };
     if (found() || (may_look && me.looks.look(found))) return;
     if (!is_in_job) return;

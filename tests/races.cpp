@@ -54,7 +54,7 @@ TEST_CASE("With n == 1 a job sees what the job before it did, also when n has ju
     const support::thread_state before = support::await_sleep(id);
     pauses::next_at = "pop";
     other_may_end.count_down();
-    await([] { return pauses::reached.load(); }); // the other worker has seen no recall and is about to pop
+    await([] { return pauses::reached.load(); }); // the other worker has seen none wanted back
     background::n = 1;
     background::run([&] { sum += 2; });
     may_end.count_down();

@@ -23,6 +23,7 @@ namespace {
 
 constexpr int jobs = 100;
 frame::gate door; // until the handler has been called no job ends
+std::atomic<int> begun{0};
 std::atomic<int> finished{0};
 
 struct witness {
@@ -49,11 +50,14 @@ int main(int count, char** words) {
     std::shared_future<void> future;
     for (int job = 0; job < jobs; ++job) {
         future = background::run([] {
+                     ++begun;
                      door.pass();
                      ++finished;
                  }).share();
     }
     auto plain = background::run([] { door.pass(); });
+    // No worker has the pool's mutex any more: where main waited for that, in wait(), nothing could be drained.
+    support::await([] { return begun == background::n; });
     if (count > 3) {
         static std::atomic<long> waiting[2];
         std::thread([] {

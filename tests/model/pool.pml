@@ -1,5 +1,5 @@
 /* The protocol of the rooms slots, queue, pool and lifetime of include/background.hpp, for the model checker Spin.
- * Every name is that of the header's function or variable. What is searched, and what is PLANTED, is in scenarios.pml.
+ * Names are the header's where it has the thing. What is searched, and what is PLANTED, is in scenarios.pml.
  * Left out: fork; looks (one that finds nothing changes nothing, one that finds a job is the pop that comes after it);
  * that exit() interrupts a wait; weaker memory orders.
  *
@@ -18,7 +18,7 @@
 bool popping_, closing, closed_; byte mutex_;       /* whose it is */
 byte limit_, held_, resuming_, seekers_, workers_, retry_, submitted_;
 byte parked_, unparks_, growing_, blocked_, granted_, exits_, late_ = 1, inline_, last_left_, spare_;
-byte unparked_, granted_slot_, changed_;            /* sets of processes that sleep there */
+byte worker_sent_, slot_granted_, changed_;            /* sets of processes that sleep there */
 byte submitted, finished;                           /* the sums of what the workers count */
 byte queue_[4], head, tail_, unlinked;               /* jobs by their place; a set of jobs, each behind a gap */
 byte awaited[4];                                    /* so many jobs wait for this one's future in get() */
@@ -54,8 +54,8 @@ inline push(pushed) {
     unlinked = unlinked & ~bit_of(pushed) }
 inline pop() { /* next: a job, or NONE */
     if
-    :: !is_first_linked && !PLANTED(recall_read_early)
-    :: atomic { (is_first_linked || PLANTED(recall_read_early)) && !popping_ -> popping_ = true; seen = held_ };
+    :: !is_first_linked && !PLANTED(wanted_back_read_early)
+    :: atomic { (is_first_linked || PLANTED(wanted_back_read_early)) && !popping_ -> popping_ = true; seen = held_ };
         are_wanted_back();
         d_step {
             if
@@ -82,7 +82,7 @@ inline close_at_lull() {
     :: !closing || closed_ || (growing_ > 0 && !PLANTED(closes_while_growing))
     :: else -> sum = (PLANTED(cut_off_read_first) -> 0 - cut_off : 0); outstanding();
         d_step { sum = sum - (PLANTED(cut_off_read_first) -> 0 : cut_off);
-            if :: sum == 0 -> closed_ = true; notify_all(unparked_); ring() :: else fi; sum = 0; was_idle = false }
+            if :: sum == 0 -> closed_ = true; notify_all(worker_sent_); ring() :: else fi; sum = 0; was_idle = false }
     fi }
 inline start() { /* its first half: fresh, a worker, or 0 if no thread can be had */
     starts = true; growing_++;
@@ -91,9 +91,9 @@ inline start() { /* its first half: fresh, a worker, or 0 if no thread can be ha
 inline start_ends() {
     atomic { lock(); starts = false; growing_--; retry_ = !fresh;
         if :: fresh -> joinable = joinable | fresh; parked_++; workers_++; assert(workers_ <= needed) :: else fi;
-        if :: parked_ > limit_ -> notify_all(unparked_) :: else fi;
+        if :: parked_ > limit_ -> notify_all(worker_sent_) :: else fi;
         ring() } }
-inline unpark() { parked_--; unparks_++; notify_one(unparked_); most_sent-- } /* parked workers are alike */
+inline unpark() { parked_--; unparks_++; notify_one(worker_sent_); most_sent-- } /* parked workers are alike */
 inline send() {
     atomic { take() };
     atomic { seekers_++; if :: parked_ > 0 -> unpark() :: else -> start() fi };
@@ -116,7 +116,7 @@ inline balance(at_most) {
             fi };
         if
         :: atomic { resuming_ > 0 -> resuming_--; granted_++; /* grant */
-            if :: notify_one(granted_slot_) :: notify_another(granted_slot_) fi }
+            if :: notify_one(slot_granted_) :: notify_another(slot_granted_) fi }
         :: resuming_ == 0 -> has_more_than_seen(); if :: may -> may = false; send() :: else -> most_sent = 0; break fi
         fi
     od }
@@ -129,7 +129,7 @@ inline ensure(wanted) { /* failed */
             fi };
         if :: starts -> start_ends(); d_step { failed = (!fresh && unblocked < wanted); fresh = 0 } :: else fi
     od }
-inline step_aside() { atomic { lock(); blocked_++; held_ = held_ - !PLANTED(slot_kept) }; balance(1) }
+inline step_aside() { atomic { lock(); blocked_++; held_ = held_ - !PLANTED(slot_kept) }; balance(1); close_at_lull() }
 
 /* --- pool: what any thread does --- */
 inline submit_late(late) {
@@ -142,22 +142,22 @@ inline submit_late(late) {
         atomic { lock(); if :: is_late -> ring() :: else fi;
             inline_ = inline_ - is_late; over = over | (is_late << late); is_late = false; unlock() }
     fi }
-#define seeking (PLANTED(token_read_early) -> sought : seekers_)
+#define seeking (PLANTED(seekers_read_early) -> sought : seekers_)
 inline submit(one) { /* and run() */
-    if :: workers_ > 0 || closed_ :: else -> ensure(1); unlock() fi; /* staff */
+    if :: workers_ > 0 || closed_ :: else -> ensure(1); unlock() fi; /* ensure_worker */
     if
     :: failed -> failed = false /* it throws */
-    :: else -> d_step { sought = (PLANTED(token_read_early) -> seekers_ : 0);
+    :: else -> d_step { sought = (PLANTED(seekers_read_early) -> seekers_ : 0);
             if :: self -> submitted++ :: else -> submitted_++; is_late = closing fi; begun = begun | !is_late << one };
         if
         :: is_late -> submitted_--; submit_late(one)
         :: else -> push(one);
-            seen = held_; d_step { may = (seen < limit_); seen = 0 }; /* is_cared_for; most_coming is 0 or 1 */
+            seen = held_; d_step { may = (seen < limit_); seen = 0 }; /* is_cared_for; is_one_enough may say either */
             if :: !may || seeking > 0 :: may && seeking < 2 -> if :: is_empty :: else -> balance(1); unlock() fi fi;
             d_step { may = false; sought = 0 }
         fi
     fi }
-inline set_limit(limit) { atomic { lock(); limit_ = limit; notify_all(unparked_) }; balance(1); unlock() }
+inline set_limit(limit) { atomic { lock(); limit_ = limit; notify_all(worker_sent_) }; balance(1); unlock() }
 inline wait() {
     do
     :: atomic { lock_awake(changed_) }; is_idle();
@@ -223,23 +223,23 @@ inline get(whose) {
     ensure(2); /* block */
     if
     :: failed -> failed = false; unlock() /* it throws */
-    :: else -> d_step { awaited[whose]++; job_waits() }; step_aside(); close_at_lull(); unlock();
+    :: else -> d_step { awaited[whose]++; job_waits() }; step_aside(); unlock();
         atomic { ready & bit_of(whose); lock(); awaited[whose]--; /* unblock */
             if :: closed_ -> assert(!(begun & bit_of(whose))) :: else -> blocked_--; resuming_++ fi };
         if :: closed_ || PLANTED(resumes_last) :: else -> balance(1) fi;
-        do :: atomic { lock_awake(granted_slot_); if :: granted_ -> break :: else -> sleep_on(granted_slot_) fi } od;
+        do :: atomic { lock_awake(slot_granted_); if :: granted_ -> break :: else -> sleep_on(slot_granted_) fi } od;
         atomic { granted_--; unlock(); job_goes_on() }
     fi }
 #define is_needless ((growing_ == 0 || PLANTED(leaves_while_growing)) && (closed_ || parked_ > limit_))
 inline work() {
     do
-    :: atomic { alive & self; lock_awake(unparked_); /* sleep */
+    :: atomic { alive & self; lock_awake(worker_sent_); /* sleep */
             if
             :: unparks_ > 0 || is_untold -> unparks_--; seeks = 1; unlock()
             :: unparks_ == 0 && !is_untold && is_needless -> parked_--; workers_--;
                 assert(joinable & self); joinable = joinable & ~self; /* its starter has assigned what others join */
                 fresh = last_left_; last_left_ = self; leaves = true; ring(); unlock()
-            :: else -> sleep_on(unparked_)
+            :: else -> sleep_on(worker_sent_)
             fi };
         if
         :: seeks -> serve(); park()

@@ -5,8 +5,8 @@
 #define no_hand_on 1 /* hold: who has come, or looked around, runs its job without a look at the next */
 #define no_second_look 2 /* two_gets: balance goes away when a start is refused, though somebody has parked meanwhile */
 #define slot_kept 3 /* get_with_one: block does not give the slot back */
-#define recall_read_early 4 /* n_falls: pop asks whether slots are wanted back before it looks at the first job */
-#define token_read_early 5 /* plain: submit reads seekers_ before it pushes */
+#define wanted_back_read_early 4 /* n_falls: pop asks whether slots are wanted back before it looks at the first job */
+#define seekers_read_early 5 /* plain: submit reads seekers_ before it pushes */
 #define closes_while_growing 6 /* stampede: the pool closes while a worker is being started */
 #define resumes_last 7 /* get_with_one: unblock grants no slot, and waits until somebody else does */
 #define starts_at_once 8 /* stampede: ensure does not wait for what another thread starts */
