@@ -41,12 +41,11 @@
 #include <utility>            // move, forward, exchange
 
 #if defined(__unix__) || defined(__APPLE__)
-#include <pthread.h>   // thread names, pthread_atfork
-#include <semaphore.h> // sem_t
-#include <time.h>      // nanosleep
+#include <pthread.h> // thread names, pthread_atfork
+#include <time.h>    // nanosleep
 #endif
 #if defined(__linux__)
-#include <sys/syscall.h> // SYS_gettid
+#include <sys/syscall.h> // SYS_gettid, SYS_futex
 #include <unistd.h>      // getpid, syscall
 #elif defined(_MSC_VER)
 #include <intrin.h>      // _mm_pause
@@ -207,20 +206,23 @@ inline void after_fork_in_child(void (*)()) noexcept {}
 inline void nap() noexcept { std::this_thread::sleep_for(std::chrono::microseconds(50)); }
 #endif
 
-#if defined(__unix__)
+#if defined(SYS_futex)
 /// Posted once, and waited for by one thread; without a lock, which exit() in a signal handler could leave taken.
 class semaphore {
 public:
-    semaphore() noexcept { ::sem_init(&posted_, 0, 0); }
-    ~semaphore() { ::sem_destroy(&posted_); }
-    void post() noexcept { ::sem_post(&posted_); }
+    void post() noexcept {
+        is_posted_.store(1, std::memory_order_release); // pairs with wait
+        ::syscall(SYS_futex, &is_posted_, wake, 1);
+    }
     void wait() noexcept {
-        while (::sem_wait(&posted_) != 0) { // a signal came
-        }
+        while (is_posted_.load(std::memory_order_acquire) == 0)
+            ::syscall(SYS_futex, &is_posted_, sleep_while, 0, nullptr);
     }
 
 private:
-    ::sem_t posted_{};
+    static constexpr int sleep_while = 128; // FUTEX_WAIT_PRIVATE, see futex(2): not every C library brings its header
+    static constexpr int wake = 129;        // FUTEX_WAKE_PRIVATE
+    std::atomic<int> is_posted_{0};
 };
 #else
 class semaphore {
@@ -517,18 +519,10 @@ public:
     explicit call(G&& callable, As&&... args) : bound_(std::forward<G>(callable), std::forward<As>(args)...) {}
     call(call const&) = delete;
     call& operator=(call const&) = delete;
-    ~call() noexcept override {} // run() or discard() has destroyed bound_
+    ~call() noexcept override {} // run() has destroyed bound_
     static void* operator new(std::size_t) { return detail::allocate(sizeof(call), alignof(call)); }
     static void operator delete(void* piece) noexcept { detail::deallocate(piece, sizeof(call), alignof(call)); }
     std::future<R> get_future() { return promise_.get_future(); }
-    /// Instead of run(), where there is no worker.
-    void discard() noexcept {
-        try {
-            std::destroy_at(std::addressof(bound_));
-        } catch (...) { // the call throws why there is none
-        }
-        delete this;
-    }
     void run() noexcept override {
         std::exception_ptr error;
         bool has_finished = false;
@@ -811,8 +805,7 @@ inline thread_state& this_thread() noexcept {
 inline void worker_main(worker* self) noexcept;
 
 /// The workers, the slots, and all decisions about them. tests/model has most of these functions and variables by name,
-/// and is searched for all that they may do; where it has taught something, the fault that it plants stands in
-/// parentheses.
+/// and is searched for all that they may do; a fault that it plants stands in parentheses where it would be.
 ///
 /// A worker holds a slot while it runs a job and keeps it from job to job. It gives the slot back to park, and while
 /// its job waits in get(). Who runs out of jobs looks around for a while, if nobody does, and parks if it finds none.
@@ -880,10 +873,10 @@ public:
         if (!is_cared_for()) lock_and_balance(1);
     }
     /// Makes sure that there is a worker; returns what kept it from starting, or null.
-    std::exception_ptr ensure_worker() noexcept {
-        if (workers_.load(relaxed) > 0 || is_closed()) return nullptr;
+    void ensure_worker() {
+        if (workers_.load(relaxed) > 0 || is_closed()) return;
         lock_type lock(*this);
-        return ensure(lock, 1) ? nullptr : lock.why;
+        ensure(lock, 1);
     }
     int limit() const noexcept { return slots_.limit(); }
     void set_limit(int limit) noexcept {
@@ -915,10 +908,7 @@ public:
         if (me.self->is_exiting) // the drain stands below this job on the stack, and has to come back to it
             throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again), "background");
         lock_type lock(*this);
-        if (!ensure(lock, 2)) {
-            lock.unlock();
-            std::rethrow_exception(lock.why);
-        }
+        ensure(lock, 2);
         me.self->is_ready = is_ready;
         me.self->awaited = awaited;
         step_aside(lock);
@@ -1126,16 +1116,16 @@ private:
         return false;
     }
     /// Sees to it that so many workers do not wait in get(). False if that needs a thread which cannot be had.
-    bool ensure(lock_type& lock, int wanted) noexcept {
+    void ensure(lock_type& lock, int wanted) {
         while (unblocked() < wanted && !is_closed()) {
-            bool const others_start =
-                growing_ > 0 && inside::depth() == 1; // not this thread: by the user's operator new
-            if (others_start)
+            bool const others_start = growing_ > 0 && inside::depth() == 1; // not this thread, amid start()
+            if (others_start) {
                 changed_.wait(lock); // (starts_at_once)
-            else if (!start(lock) && unblocked() < wanted)
-                return false;
+            } else if (!start(lock) && unblocked() < wanted) {
+                lock.unlock();
+                std::rethrow_exception(lock.why);
+            }
         }
-        return true;
     }
     /// Starts a worker, parked. False if no thread can be had: lock.why says why. Releases the lock meanwhile: this
     /// takes long, and it allocates, by the user's operator new perhaps, which may submit jobs (5).
@@ -1478,11 +1468,8 @@ template<class F, class... Args> detail::future_of<F, Args...> run(F&& callable,
     using R = typename detail::result_of_job<callable_type, std::decay_t<Args>...>::type;
     using call = detail::call<R, callable_type, std::decay_t<Args>...>;
     detail::thread_guard::make();
+    detail::the_pool().ensure_worker(); // first: if none can be had, callable and arguments are as they were
     call& next = *new call(std::forward<F>(callable), std::forward<Args>(args)...);
-    if (auto failure = detail::the_pool().ensure_worker()) {
-        next.discard();
-        std::rethrow_exception(std::move(failure));
-    }
     auto future = next.get_future();
     detail::the_pool().submit(next);
     return future;

@@ -298,6 +298,7 @@ TEST_CASE("exit() in a signal handler that interrupted a worker at its birth dra
 TEST_CASE("exit() in a signal handler that interrupts a submission or wait() at any instruction does not hang") {
     CHECK(run("any_instruction", "submit") == exited(7));
     CHECK(run("any_instruction", "wait") == exited(7));
+    CHECK(run("any_instruction", "large") == exited(7)); // amid malloc
 }
 #endif
 

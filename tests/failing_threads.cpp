@@ -73,21 +73,16 @@ TEST_CASE("If the first worker cannot be started the memory of what was not subm
 }
 #endif
 
-TEST_CASE("If the first worker cannot be started a destructor that throws does not hide it") {
+TEST_CASE("If the first worker cannot be started callable and arguments are as they were") {
     if (ran_in_a_process_of_its_own()) return;
     fail_threads(1);
-    struct throws_last {
-        bool armed = true;
-        throws_last() = default;
-        throws_last(throws_last&& from) noexcept : armed(std::exchange(from.armed, false)) {}
-        throws_last(const throws_last&) = delete;
-        throws_last& operator=(const throws_last&) = delete;
-        ~throws_last() noexcept(false) {
-            if (armed) throw 1;
-        }
-        void operator()() const {}
-    };
-    CHECK_THROWS_AS(background::run(throws_last{}), std::system_error);
+    auto prefix = std::make_unique<int>(40);
+    auto callable = [prefix = std::move(prefix)](std::unique_ptr<int> more) { return *prefix + *more; };
+    background::task work{std::move(callable)};
+    auto argument = std::make_unique<int>(2);
+    CHECK_THROWS_AS(std::move(work)(std::move(argument)), std::system_error);
+    allow_threads();
+    CHECK(std::move(work)(std::move(argument)).get() == 42); // nothing has been moved
 }
 
 TEST_CASE("If the first worker cannot be started every one of many submitting threads is told") {

@@ -7,6 +7,7 @@
 
 #include <background.hpp>
 
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <string>
@@ -44,10 +45,17 @@ struct last_caller {
     }
 };
 
+/// So large that malloc and free take the lock of its arena, which is main's.
+struct large_job {
+    std::array<char, 5000> room{};
+    void operator()() const { door.pass(); }
+};
+
 /// The child: ends with 7 at the chosen instruction, if that is one of the call's, and else behind it.
-void call(bool waits) {
+void call(const std::string& what) {
+    const bool waits = what == "wait";
     ::alarm(50);
-    background::n = 2;
+    background::n = what == "large" ? 1 : 2; // no thread is started while main is stepping: that blocks SIGTRAP
     std::atomic<long> worker{0};
     background::run([&] { worker = support::kernel_id(); }).get();
     support::await_sleep(worker); // parked
@@ -63,8 +71,14 @@ void call(bool waits) {
     counts.sa_sigaction = count;
     counts.sa_flags = SA_SIGINFO | SA_NODEFER;
     ::sigaction(SIGTRAP, &counts, nullptr);
+    if (what == "large") background::run(large_job{}); // to be freed while main is amid malloc for the next one
     begin_stepping();
-    waits ? background::wait() : static_cast<void>(background::run([] { door.pass(); }));
+    if (waits)
+        background::wait();
+    else if (what == "submit")
+        background::run([] { door.pass(); });
+    else
+        background::run(large_job{});
     end_stepping();
     door.open();
     opener.join();
@@ -73,16 +87,15 @@ void call(bool waits) {
 
 } // namespace
 
-// any_instruction submit|wait: the call
+// any_instruction submit|wait|large: the call
 int main(int, char** words) {
-    const bool waits = words[1] == std::string("wait");
     instructions = static_cast<std::atomic<long>*>(
         ::mmap(nullptr, sizeof(*instructions), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
     long all = 0;
     do {
         *instructions = 0;
         const auto child = ::fork();
-        if (child == 0) call(waits);
+        if (child == 0) call(words[1]);
         ::alarm(60);
         int status = 0;
         ::waitpid(child, &status, 0);

@@ -18,9 +18,9 @@
 bool popping_, closing, closed_; byte mutex_;       /* whose it is */
 byte limit_, held_, resuming_, seekers_, workers_, retry_, submitted_;
 byte parked_, unparks_, growing_, blocked_, granted_, exits_, late_ = 1, inline_, last_left_, spare_;
-byte worker_sent_, slot_granted_, changed_;            /* sets of processes that sleep there */
+byte worker_sent_, slot_granted_, changed_;         /* sets of processes that sleep there */
 byte submitted, finished;                           /* the sums of what the workers count */
-byte queue_[4], head, tail_, unlinked;               /* jobs by their place; a set of jobs, each behind a gap */
+byte queue_[4], head, tail_, unlinked;              /* jobs by their place; a set of jobs, each behind a gap */
 byte awaited[4];                                    /* so many jobs wait for this one's future in get() */
 #define has_free (held_ < limit_)
 #define length (tail_ - head)
