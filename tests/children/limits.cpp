@@ -51,8 +51,8 @@ private:
         if (!became) skip("root may not become anybody else here");
         ::prctl(PR_SET_DUMPABLE, 1); // a leak checker looks into the process
     }
-    // All but stacks comes from one arena, which has enough for all that the tests ask for, the main stack
-    // has grown.
+    // All but stacks comes from one arena, which has enough for all that the tests ask for; the main stack has
+    // grown.
     static void reserve_memory() {
         ::mallopt(M_ARENA_MAX, 1);
         ::mallopt(M_MMAP_THRESHOLD, 32 << 20);

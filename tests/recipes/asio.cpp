@@ -1,4 +1,4 @@
-// A recipe of the README: results that come back to the loop of Asio: of Boost or, with ASIO_STANDALONE, the other.
+// A recipe of the README: results that come back to the loop of Asio, Boost's or, with ASIO_STANDALONE, the other one.
 // SPDX-License-Identifier: MIT
 #include <background.hpp>
 
