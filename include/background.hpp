@@ -206,43 +206,39 @@ inline void after_fork_in_child(void (*)()) noexcept {}
 inline void nap() noexcept { std::this_thread::sleep_for(std::chrono::microseconds(50)); }
 #endif
 
+/// Counts how often it rings, and lets threads sleep until then. Without a lock where it can be done, as exit() in a
+/// signal handler may interrupt a sleeper for ever, at any instruction, and would leave the lock taken.
+class bell {
+public:
+    int rings() const noexcept { return rings_.load(std::memory_order_relaxed); }
 #if defined(SYS_futex)
-/// Posted once, and waited for by one thread; without a lock, which exit() in a signal handler could leave taken.
-class semaphore {
-public:
-    void post() noexcept {
-        is_posted_.store(1, std::memory_order_release); // pairs with wait
-        ::syscall(SYS_futex, &is_posted_, wake, 1);
+    void ring() noexcept {
+        rings_.fetch_add(1, std::memory_order_relaxed);
+        ::syscall(SYS_futex, &rings_, wake, INT_MAX);
     }
-    void wait() noexcept {
-        while (is_posted_.load(std::memory_order_acquire) == 0)
-            ::syscall(SYS_futex, &is_posted_, sleep_while, 0, nullptr);
-    }
+    /// Sleeps until it has rung once more than `heard`, or for no reason.
+    void sleep(int heard) noexcept { ::syscall(SYS_futex, &rings_, wait_while, heard, nullptr); }
 
 private:
-    static constexpr int sleep_while = 128; // FUTEX_WAIT_PRIVATE, see futex(2): not every C library brings its header
-    static constexpr int wake = 129;        // FUTEX_WAKE_PRIVATE
-    std::atomic<int> is_posted_{0};
-};
+    static constexpr int wait_while = 128; // FUTEX_WAIT_PRIVATE, see futex(2): not every C library brings its header
+    static constexpr int wake = 129;       // FUTEX_WAKE_PRIVATE
 #else
-class semaphore {
-public:
-    void post() noexcept {
+    void ring() noexcept {
         std::unique_lock<std::mutex> const lock(mutex_);
-        is_posted_ = true;
-        posted_.notify_one();
+        rings_.fetch_add(1, std::memory_order_relaxed);
+        rung_.notify_all();
     }
-    void wait() noexcept {
+    void sleep(int heard) noexcept {
         std::unique_lock<std::mutex> lock(mutex_);
-        while (!is_posted_) posted_.wait(lock);
+        if (rings() == heard) rung_.wait(lock);
     }
 
 private:
-    bool is_posted_ = false; // guarded by mutex_
     std::mutex mutex_{};
-    std::condition_variable posted_{};
-};
+    std::condition_variable rung_{};
 #endif
+    std::atomic<int> rings_{0};
+};
 
 /// Tells the processor that this thread looks at something again and again.
 inline void pause_briefly() noexcept {
@@ -610,29 +606,21 @@ private:
 };
 
 // --- engine: queue ---------------------------------------------------------------------------------------------------
-/// One list, first in first out. A submitter counts its job in, exchanges the tail and links: it takes no lock and
-/// waits for nobody. Workers pop under a lock of their own.
+/// One list, first in first out, and three counts that tell all: queued are the jobs that were submitted and not popped,
+/// outstanding those that were submitted and have not finished. A submitter counts its job in, exchanges the tail and
+/// links: it takes no lock and waits for nobody. Workers pop under a lock of their own.
 ///
-/// The gap: a submitter has exchanged the tail and not yet linked its job to the one before. Until it does, pop() finds
-/// nothing, there and behind, though empty() is false. A worker that would park tries again (pop_past_gap), and
+/// The gap: a submitter has counted its job in and not yet linked it to the one before. Until it does, pop() finds
+/// nothing, there and behind, though the job is queued. A worker that would park tries again (pop_past_gap), and
 /// unlink() leaves the job in front of a gap where it is, as the submitter will write to it.
 class queue {
 public:
-    /// Counts in a job of a thread that is no worker; false, and does not, once begin_closing() has been called.
-    bool count_in() noexcept {
-        if ((submitted_.fetch_add(one_job, relaxed) & closing) == 0) return true;
-        submitted_.fetch_sub(one_job, relaxed);
-        return false;
-    }
-    void count_in_late() noexcept { submitted_.fetch_add(one_job, relaxed); }
-    void begin_closing() noexcept { submitted_.fetch_or(closing, relaxed); }
-    bool is_closing() const noexcept { return submitted_.load(relaxed) & closing; }
-    /// How many have been counted in. relaxed, all of it: who sees that a job has finished sees that it was counted in.
-    std::size_t counted_in() const noexcept { return submitted_.load(relaxed) / one_job; }
-
+    void count_in() noexcept { submitted_.fetch_add(1, seq_cst); } // handshake
+    /// Takes back a count_in(): no push() follows.
+    void count_out() noexcept { submitted_.fetch_sub(1, relaxed); }
     void push(job& last) noexcept {
-        // handshake; also releases the null in last.next to the next submitter, acquires that of the one before
-        std::atomic<job*>* const link = tail_.exchange(&last.next, seq_cst);
+        // releases the null in last.next to the next submitter, acquires that of the one before
+        std::atomic<job*>* const link = tail_.exchange(&last.next, acq_rel);
         visit("gap");
         link->store(&last, release); // publishes the job's contents to pop
     }
@@ -643,48 +631,46 @@ public:
         if (seems_empty()) return nullptr;
         lock();
         job* const first = first_.load(acquire); // pairs with push
-        job* const popped = first && !counts.are_wanted_back() ? unlink(*first) : nullptr;
+        bool const is_popped = first && !counts.are_wanted_back() && unlink(*first);
+        if (is_popped) popped_.store(popped() + 1, release); // pairs with queued
         unlock();
-        return popped;
+        return is_popped ? first : nullptr;
     }
+    /// release: who counts a job as finished sees all that it did; pairs with outstanding.
+    void count_finished() noexcept { finished_.fetch_add(1, release); }
     /// A hint, that saves the lock.
     bool seems_empty() const noexcept { return !first_.load(relaxed); }
-    bool empty() const noexcept { return tail_.load(seq_cst) == &first_; } // handshake
-    /// Whether more than so many jobs are queued. A gap counts as any number: what is behind it cannot be seen.
-    bool has_more_than(int count) noexcept {
-        lock();
-        std::atomic<job*>* at = &first_;
-        job* each = at->load(acquire); // pairs with push
-        for (; each && count > 0; --count) {
-            at = &each->next;
-            each = at->load(acquire); // pairs with push
-        }
-        bool const is_longer = tail_.load(seq_cst) != at; // handshake
-        unlock();
-        return is_longer;
+    std::size_t popped() const noexcept { return popped_.load(relaxed); }
+    /// Both read first what follows: so they never come out too small. (finished_read_last)
+    std::size_t queued() const noexcept {
+        std::size_t const popped = popped_.load(acquire); // pairs with pop
+        return submitted_.load(seq_cst) - popped;         // handshake
+    }
+    std::size_t outstanding() const noexcept {
+        std::size_t const finished = finished_.load(acquire); // pairs with count_finished
+        return submitted_.load(seq_cst) - finished;           // see drain
     }
 
 private:
-    static constexpr std::size_t closing = 1;
-    static constexpr std::size_t one_job = 2;
-
     void lock() noexcept {
         for (unsigned tries = 0; popping_.exchange(1, acquire) != 0; ++tries) pause_or_nap(tries); // pairs with unlock
     }
     void unlock() noexcept { popping_.store(0, release); } // pairs with lock
-    job* unlink(job& first) noexcept {
+    bool unlink(job& first) noexcept {
         job* const second = first.next.load(acquire); // pairs with push
         std::atomic<job*>* link = &first.next;
-        first_.store(second, relaxed); // a null must be there before the next submitter links there:
-        if (second || tail_.compare_exchange_strong(link, &first_, seq_cst, relaxed)) return &first;
+        first_.store(second, relaxed); // a null must be there before the next submitter links there, hence release:
+        if (second || tail_.compare_exchange_strong(link, &first_, release, relaxed)) return true;
         first_.store(&first, relaxed); // a gap: a submitter is about to link to this job, which must stay
-        return nullptr;
+        return false;
     }
 
-    alignas(64) std::atomic<std::size_t> submitted_{0}; // by threads that are no workers; counts in steps of one_job
+    alignas(64) std::atomic<std::size_t> submitted_{0}; // all three count jobs, and may wrap around
     std::atomic<std::atomic<job*>*> tail_{&first_};     // where to link the next job
-    alignas(64) std::atomic<job*> first_{nullptr};      // written under the lock, and by push into an empty list
-    std::atomic<unsigned> popping_{0};                  // the lock; a word, as RISC-V and old Arm cannot exchange less
+    alignas(64) std::atomic<std::size_t> finished_{0};
+    std::atomic<std::size_t> popped_{0}; // written under the lock
+    std::atomic<job*> first_{nullptr};   // written under the lock, and by push into an empty list
+    std::atomic<unsigned> popping_{0};   // the lock; a word, as RISC-V and old Arm cannot exchange less
 };
 
 // --- engine: waiting -------------------------------------------------------------------------------------------------
@@ -745,48 +731,42 @@ private:
     int skips_ = fewest_skips; // one wait in so many tries
     int skipped_ = 0;
 };
-/// Where threads sleep until something in the pool changes, each with a semaphore of its own: exit() in a signal
-/// handler may interrupt a wait() for ever, at any instruction, and what it leaves behind must stop nobody. (glibc's
-/// notify_all() waits for those that it told before.) All is guarded by the mutex of the pool.
+/// Where threads sleep until something in the pool changes. Guarded by the mutex of the pool. What exit() in a signal
+/// handler leaves behind when it interrupts a wait() stops nobody. (glibc's notify_all() waits for those that it told.)
 class change_bell {
 public:
-    /// Sleeps until the next ring(); the lock is released meanwhile.
+    /// Sleeps until the next ring(), or for no reason; the lock is released meanwhile.
     template<class Lock> void wait(Lock& lock) noexcept {
-        sleeper self{first_.load(relaxed)};
-        first_.store(&self, relaxed);
+        int const heard = bell_.rings();
+        sleepers_.fetch_add(1, relaxed);
         lock.unlock();
-        self.told.wait();
+        bell_.sleep(heard);
         lock.lock();
+        sleepers_.fetch_sub(1, relaxed);
     }
-    /// A sleeper is there until it has the mutex again.
     void ring() noexcept {
-        for (sleeper* each = first_.exchange(nullptr, relaxed); each; each = each->next) each->told.post();
+        if (is_awaited()) bell_.ring();
     }
-    bool is_awaited() const noexcept { return first_.load(relaxed); } // a hint, without the lock
+    bool is_awaited() const noexcept { return sleepers_.load(relaxed) > 0; } // a hint, without the lock
 
 private:
-    struct sleeper {
-        sleeper* const next;
-        semaphore told{};
-    };
-    std::atomic<sleeper*> first_{nullptr};
+    bell bell_{};
+    std::atomic<int> sleepers_{0};
 };
 
 // --- engine: pool ----------------------------------------------------------------------------------------------------
-/// A thread of the pool. Never deleted, as others may read its counts at any time.
+/// A thread of the pool. Never deleted, but used again.
 struct alignas(64) worker {
-    std::atomic<std::size_t> finished{0};          // jobs; written by the worker, read by all
-    std::atomic<std::size_t> submitted{0};         // from inside of jobs; written by the worker, read by all
     int seeks = 0;                                 // its part of seekers_; the worker's own
     patience looks{std::chrono::microseconds(50)}; // around for jobs
     patience defers{std::chrono::microseconds(5)}; // its next job, see let_roll
     bool is_exiting = false;                       // its job has called exit(); the worker's own
-    worker* next_of_all = nullptr;                 // constant, once it is in the pool's list of all
     std::thread thread{};                          // its starter's until it is counted; joined by who takes last_left_
     // guarded by the pool's mutex:
     bool (*is_ready)(void*) = nullptr; // asks what its job waits for in get(); null if it does not
     void* awaited = nullptr;           // what that is
     std::thread::id id{};              // from when its starter counts it until it leaves
+    worker* next_of_all = nullptr;
     worker* next_spare = nullptr;
 };
 /// What a thread knows of itself, and no other. Never destroyed: usable in destructors of thread-local objects.
@@ -832,9 +812,9 @@ inline void worker_main(worker* self) noexcept;
 ///
 /// No wake-up is lost (3). The bad story: a worker finds nothing; a submitter adds a job and sees that somebody looks
 /// or comes, or no slot free, and so wakes nobody; the worker stops looking, or frees its slot, and sleeps. It cannot
-/// happen: the submitter first exchanges the queue's tail (push), then reads seekers_, held and limit; who changes one
-/// of these so that the submitter would have to wake somebody does that first and then reads the queue's tail (empty,
-/// has_more_than). One of the two sees the other. All of these are seq_cst, and marked: handshake. (seekers_read_early)
+/// happen: the submitter first counts its job in (count_in), then reads seekers_, held and limit; who changes one of
+/// these so that the submitter would have to wake somebody does that first and then reads how many jobs are queued
+/// (queued). One of the two sees the other. All of these are seq_cst, and marked: handshake. (seekers_read_early)
 class pool {
     /// Holds the mutex. Workers that are sent are woken when it has been released: else they run into it, which costs
     /// two more switches on one processor. An error is destroyed after that, as that may run user code (5).
@@ -885,18 +865,7 @@ public:
         worker_sent_.notify_all(); // some may have to leave
         balance(lock, 1);
     }
-    /// Jobs queued or running. The finished are read first and never overtake, of the same workers: if none is
-    /// outstanding, that was so. (finished_read_last)
-    std::size_t outstanding() const noexcept {
-        worker const* const all = all_.load(acquire); // pairs with make_worker
-        std::size_t finished = 0;
-        for (worker const* each = all; each; each = each->next_of_all)
-            finished += each->finished.load(acquire);        // pairs with run_and_count
-        if (all_.load(acquire) != all) return outstanding(); // seldom
-        std::size_t submitted = queue_.counted_in();
-        for (worker const* each = all; each; each = each->next_of_all) submitted += each->submitted.load(relaxed);
-        return (submitted - finished) & (SIZE_MAX / 2); // counted_in() has one bit less
-    }
+    std::size_t outstanding() const noexcept { return queue_.outstanding(); }
     void wait() noexcept {
         if (!is_idle()) detail::this_thread().looks.look([this] { return is_idle(); }, between_looks);
         lock_type lock(*this);
@@ -966,7 +935,7 @@ private:
     }
     void serve(worker& self) noexcept {
         while (job* const next = find(self)) {
-            run_and_count(self, *next);
+            run_and_count(*next);
             bool const may_retry = retry_.load(relaxed) > 0 && retry_.fetch_sub(1, relaxed) == 1;
             if (may_retry) lock_and_balance(1); // (no_retry)
         }
@@ -986,10 +955,10 @@ private:
         worker const* const other = rolling_.load(acquire); // pairs with the store below
         if (other == &self || self.seeks > 0) return;
         if (other && !queue_.seems_empty() && self.defers.pays()) {
-            std::size_t const before = other->finished.load(relaxed);
+            std::size_t const before = queue_.popped();
             auto const deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(5);
             while (std::chrono::steady_clock::now() < deadline) pause_briefly();
-            self.defers.learn(other->finished.load(relaxed) - before >= 16);
+            self.defers.learn(queue_.popped() - before >= 16);
         }
         rolling_.store(&self, release); // a worker that may be new
     }
@@ -1005,7 +974,7 @@ private:
         job* next = nullptr;
         auto const may_stop = [this, &next] {
             next = queue_.pop(slots_);
-            return next || slots_.are_wanted_back() || queue_.is_closing();
+            return next || slots_.are_wanted_back() || is_closing();
         };
         self.looks.look(may_stop, between_looks);
         return next;
@@ -1013,7 +982,7 @@ private:
     job* pop_past_gap() noexcept {
         for (unsigned tries = 0;; ++tries) {
             job* const next = queue_.pop(slots_);
-            if (next || slots_.are_wanted_back() || queue_.empty()) return next;
+            if (next || slots_.are_wanted_back() || queue_.queued() == 0) return next;
             pause_or_nap(tries); // the submitter may have been preempted
         }
     }
@@ -1021,17 +990,16 @@ private:
     /// two: so all who are needed come soon, and who submitted pays for two. (no_hand_on)
     void hand_on(worker& self) noexcept {
         int const sought = stop_seeking(self);
-        if (sought == 0 || !slots_.has_free() || queue_.empty()) return; // handshake
+        if (sought == 0 || !slots_.has_free() || queue_.queued() == 0) return; // handshake
         lock_and_balance(sought == one_comes ? 2 : 1);
     }
     int stop_seeking(worker& self) noexcept {
         if (self.seeks > 0) seekers_.fetch_sub(self.seeks, seq_cst); // handshake
         return std::exchange(self.seeks, 0);
     }
-    void run_and_count(worker& self, job& next) noexcept {
+    void run_and_count(job& next) noexcept {
         run_inline(next);
-        // release: who counts the job as finished sees all that it did; pairs with outstanding
-        self.finished.store(self.finished.load(relaxed) + 1, release);
+        queue_.count_finished();
     }
     static void run_inline(job& next) noexcept {
         thread_state& me = detail::this_thread();
@@ -1052,20 +1020,17 @@ private:
     /// False, and does nothing, if the program ends and this thread is no worker.
     bool count_in_and_push(job& next) noexcept {
         inside const counted;
-        worker* const self = detail::this_thread().self;
-        if (self)
-            self->submitted.store(self->submitted.load(relaxed) + 1, relaxed); // see counted_in()
-        else if (!queue_.count_in())
-            return false;
-        queue_.push(next);
-        return true;
+        queue_.count_in();
+        bool const is_late = is_closing() && !detail::this_thread().self;
+        is_late ? queue_.count_out() : queue_.push(next);
+        return !is_late;
     }
     /// Whether a job that was submitted needs nobody to be sent for it: no slot is free, or somebody looks or enough
     /// are coming (who send others), or it has been taken.
     bool is_cared_for() noexcept {
         if (!slots_.has_free()) return true;        // handshake
         int const seekers = seekers_.load(seq_cst); // handshake
-        if (seekers >= one_looks || queue_.empty()) return true;
+        if (seekers >= one_looks || queue_.queued() == 0) return true;
         return seekers == one_comes && is_one_enough();
     }
     /// Two are sent at once, as one after the other takes long; but for a while after one has come in vain, one. On one
@@ -1097,8 +1062,9 @@ private:
         }
     }
     /// Whether there is a slot, and a job for which nobody looks and nobody comes.
-    bool may_send() noexcept {
-        return slots_.has_free() && queue_.has_more_than(seekers_.load(seq_cst)); // handshake
+    bool may_send() const noexcept {
+        auto const seekers = static_cast<std::size_t>(seekers_.load(seq_cst)); // handshake
+        return !is_closed() && slots_.has_free() && queue_.queued() > seekers;
     }
     /// Sends a worker, with a slot: one that is parked, or a new one. False if no thread can be had.
     bool send(lock_type& lock) noexcept {
@@ -1133,12 +1099,14 @@ private:
         inside const starting;
         ++growing_;
         worker* fresh = spare_;
+        bool const is_new = !fresh;
         if (fresh) spare_ = fresh->next_spare;
         lock.unlock();
         visit("start");
         bool const has_started = start_thread(fresh, lock.why);
         lock.lock();
         --growing_;
+        if (is_new && fresh) fresh->next_of_all = std::exchange(all_, fresh);
         has_started ? enlist(*fresh) : give_up(fresh);
         if (parked_ > limit()) worker_sent_.notify_all(); // who has to leave has waited for this, see sleep
         changed_.ring();
@@ -1159,7 +1127,7 @@ private:
     }
     bool start_thread(worker*& fresh, std::exception_ptr& why) noexcept { // without the lock
         try {
-            if (!fresh) fresh = make_worker();
+            if (!fresh) fresh = new worker;
             // no lambda: that would put its type into a symbol of std's, shared by plugins with hidden symbols
             fresh->thread = std::thread(&worker_main, fresh);
             why = nullptr;
@@ -1167,13 +1135,6 @@ private:
             why = std::current_exception();
         }
         return !why;
-    }
-    worker* make_worker() {
-        auto* const made = new worker;
-        made->next_of_all = all_.load(relaxed);
-        while (!all_.compare_exchange_weak(made->next_of_all, made, release, relaxed)) { // pairs with outstanding
-        }
-        return made;
     }
     /// This thread's job waits from here on, or has called exit(): its slot goes back. (slot_kept)
     void step_aside(lock_type& lock) noexcept {
@@ -1203,11 +1164,12 @@ private:
 
     // The end: see lifetime.
     void submit_late(job& next) noexcept;
+    bool is_closing() const noexcept { return closing_.load(seq_cst); }
     bool is_closed() const noexcept { return closed_.load(relaxed); }
     std::size_t cut_off() const noexcept;
     void close_at_lull() noexcept;
     /// Whether a job is queued that no worker will take: all wait in get().
-    bool is_forsaken() noexcept { return unblocked() == 0 && growing_ == 0 && may_send(); }
+    bool is_forsaken() const noexcept { return unblocked() == 0 && growing_ == 0 && may_send(); }
     void run_as_last_resort(lock_type& lock) noexcept;
     void leave_out(lock_type& lock, worker* exiting) noexcept;
     void leave_out_newborn(lock_type& lock) noexcept;
@@ -1221,12 +1183,12 @@ private:
     alignas(64) std::atomic<worker*> rolling_{nullptr}; // who popped last, if not after a look
     // read by submitters and workers, seldom written
     alignas(64) slot_counts slots_{static_cast<int>(std::thread::hardware_concurrency())};
-    std::atomic<int> seekers_{0};       // workers that come or look around, by what each adds
-    std::atomic<int> in_vain_{0};       // so many submissions send nobody beside one who is coming
-    std::atomic<int> workers_{0};       // that have been started and have not left; written under mutex_
-    std::atomic<int> retry_{0};         // so many jobs end before a thread is tried for again, if any
-    std::atomic<bool> closed_{false};   // jobs run inline; written under mutex_
-    std::atomic<worker*> all_{nullptr}; // that ever were
+    std::atomic<int> seekers_{0};      // workers that come or look around, by what each adds
+    std::atomic<int> in_vain_{0};      // so many submissions send nobody beside one who is coming
+    std::atomic<int> workers_{0};      // that have been started and have not left; written under mutex_
+    std::atomic<int> retry_{0};        // so many jobs end before a thread is tried for again, if any
+    std::atomic<bool> closing_{false}; // the pool drains
+    std::atomic<bool> closed_{false};  // jobs run inline; written under mutex_
     // guarded by mutex_
     alignas(64) std::mutex mutex_{};
     std::condition_variable worker_sent_{};  // where parked workers sleep
@@ -1237,6 +1199,7 @@ private:
     int growing_ = 0;             // workers that are being started
     int blocked_ = 0;             // workers whose jobs wait in get(), or that have called exit()
     int granted_ = 0;             // jobs that have their slot again and are not awake yet
+    worker* all_ = nullptr;       // workers that ever were
     worker* spare_ = nullptr;     // have left, for use again
     worker* last_left_ = nullptr; // nobody has joined it
     int exits_ = 0;               // jobs that have called exit()
@@ -1255,7 +1218,7 @@ inline void pool::submit_late(job& next) noexcept {
     lock_type lock(*this);
     if (!is_closed() && late_ > 0) {
         --late_;
-        queue_.count_in_late();
+        queue_.count_in();
         queue_.push(next);
         return balance(lock, 1);
     }
@@ -1276,13 +1239,13 @@ inline void pool::submit_late(job& next) noexcept {
 inline std::size_t pool::cut_off() const noexcept {
     if (exits_ == 0) return 0;
     auto count = static_cast<std::size_t>(exits_);
-    for (worker const* each = all_.load(acquire); each; each = each->next_of_all) // pairs with make_worker
+    for (worker const* each = all_; each; each = each->next_of_all)
         if (each->is_ready && !each->is_ready(each->awaited)) ++count;
     return count;
 }
 /// Not while a worker is being started (closes_while_growing).
 inline void pool::close_at_lull() noexcept {
-    if (!queue_.is_closing() || is_closed() || growing_ > 0) return;
+    if (!is_closing() || is_closed() || growing_ > 0) return;
     std::size_t const left = outstanding(); // first: a future is ready before its job has finished (cut_off_read_first)
     if (left != cut_off()) return;
     closed_.store(true, relaxed);
@@ -1299,7 +1262,7 @@ inline void pool::drain() noexcept {
     if (in_dll() || inside::depth() > 0) return;
     lock_type lock(*this);
     if (is_closed() && (exits_ == 0 || me.has_ended)) return; // it has drained; but main stays while a job exits
-    queue_.begin_closing();
+    closing_.store(true, seq_cst); // who counts a job in after this sees it, or is waited for
     leave_out(lock, exiting);
     for (close_at_lull(); !is_closed(); close_at_lull()) {
         if (exiting && is_forsaken())
@@ -1330,7 +1293,7 @@ inline void pool::leave_out(lock_type& lock, worker* exiting) noexcept {
 /// while a thread is being started, as signals are blocked for its starter then.
 inline void pool::leave_out_newborn(lock_type& lock) noexcept {
     while (growing_ > 0) changed_.wait(lock); // until its starter has told its id
-    worker* each = all_.load(acquire);        // pairs with make_worker
+    worker* each = all_;
     while (each && each->id != std::this_thread::get_id()) each = each->next_of_all;
     if (!each) return;
     if (parked_ > 0) {
@@ -1347,11 +1310,10 @@ inline void pool::leave_out_newborn(lock_type& lock) noexcept {
 inline void pool::run_as_last_resort(lock_type& lock) noexcept {
     balance(lock, 1);
     if (!is_forsaken()) return;
-    worker& self = *detail::this_thread().self;
     --blocked_;
     slots_.take();
     lock.unlock();
-    while (job* const next = pop_past_gap()) run_and_count(self, *next);
+    while (job* const next = pop_past_gap()) run_and_count(*next);
     lock.lock();
     step_aside(lock);
 }
@@ -1363,7 +1325,7 @@ inline void pool::start_over() noexcept {
     pool& fresh = *::new (static_cast<void*>(this)) pool;
     fresh.slots_.set_limit(limit);
     fresh.closed_.store(was_closed, relaxed);
-    if (was_closed) fresh.queue_.begin_closing();
+    fresh.closing_.store(was_closed, relaxed);
 }
 
 inline pool& the_pool();

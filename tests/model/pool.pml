@@ -13,19 +13,18 @@
 #define me bit_of(_pid)
 #define first_of(set) (set & -set)
 #define all_but_first(set) (set & (set - 1))
-#define LOCALS byte next = NONE, seeks, fresh, object, seen, sought, most_sent; \
+#define LOCALS byte next = NONE, seeks, fresh, object, seen, sought, before, most_sent; \
     bool may, starts, leaves, failed, is_wanted_back, idle, was_idle, is_late, is_untold; short sum
 bool popping_, closing, closed_; byte mutex_;       /* whose it is */
-byte limit_, held_, resuming_, seekers_, workers_, retry_, submitted_;
+byte limit_, held_, resuming_, seekers_, workers_, retry_, submitted_, finished_;
 byte parked_, unparks_, growing_, blocked_, granted_, exits_, late_ = 1, inline_, last_left_, spare_;
 byte worker_sent_, slot_granted_, changed_;         /* sets of processes that sleep there */
-byte submitted, finished;                           /* the sums of what the workers count */
-byte queue_[4], head, tail_, unlinked;              /* jobs by their place; a set of jobs, each behind a gap */
+byte queue_[4], popped_, tail_, unlinked;           /* jobs by their place; a set of jobs, each behind a gap */
 byte awaited[4];                                    /* so many jobs wait for this one's future in get() */
 #define has_free (held_ < limit_)
-#define length (tail_ - head)
-#define is_empty (length == 0)
-#define is_first_linked (length > 0 && !(unlinked & bit_of(queue_[head])))
+#define length (tail_ - popped_)                    /* of the list */
+#define queued (submitted_ - popped_)
+#define is_first_linked (length > 0 && !(unlinked & bit_of(queue_[popped_])))
 #define unblocked (workers_ - blocked_)
 #define accounted (held_ + parked_ + blocked_ + resuming_)
 
@@ -59,20 +58,16 @@ inline pop() { /* next: a job, or NONE */
         are_wanted_back();
         d_step {
             if
-            :: is_wanted_back || !is_first_linked || (length > 1 && unlinked & bit_of(queue_[head + 1]))
-            :: else -> next = queue_[head]; queue_[head] = 0; head++; begin_job()
+            :: is_wanted_back || !is_first_linked || (length > 1 && unlinked & bit_of(queue_[popped_ + 1]))
+            :: else -> next = queue_[popped_]; queue_[popped_] = 0; popped_++; begin_job()
             fi;
             popping_ = false; is_wanted_back = false }
     fi }
-inline has_more_than_seen() { /* may */
-    atomic { !popping_ -> popping_ = true; seen = (unlinked || length < seen -> (unlinked -> 0 : length) : seen) };
-    d_step { may = (length > seen); popping_ = false; seen = 0 } }
 
 /* --- pool: decisions, under mutex_ --- */
 inline outstanding() { /* is added to sum; was_idle: there was a moment without jobs */
-    atomic { lock(); was_idle = (begun == over); sum = sum - (PLANTED(finished_read_last) -> 0 : finished) };
-    sum = sum + submitted_;
-    sum = sum + submitted - (PLANTED(finished_read_last) -> finished : 0) }
+    atomic { lock(); was_idle = (begun == over); sum = sum - (PLANTED(finished_read_last) -> 0 : finished_) };
+    sum = sum + submitted_; sum = sum - (PLANTED(finished_read_last) -> finished_ : 0) }
 inline is_idle() { outstanding(); d_step { idle = (sum == 0 && one_looks * held_ <= seekers_); sum = 0 } } /* idle */
 inline ring_if_idle() { is_idle(); d_step { if :: idle -> ring() :: else fi; idle = false; was_idle = false } }
 #define cut_off_by(one) (exits_ == 0 || (ready & bit_of(one) && !PLANTED(ready_is_cut_off)) -> 0 : awaited[one])
@@ -117,7 +112,8 @@ inline balance(at_most) {
         if
         :: atomic { resuming_ > 0 -> resuming_--; granted_++; /* grant */
             if :: notify_one(slot_granted_) :: notify_another(slot_granted_) fi }
-        :: resuming_ == 0 -> has_more_than_seen(); if :: may -> may = false; send() :: else -> most_sent = 0; break fi
+        :: resuming_ == 0 -> before = popped_; d_step { may = (submitted_ - before > seen && !closed_); seen = 0; before = 0 };
+            if :: may -> may = false; send() :: else -> most_sent = 0; break fi
         fi
     od }
 inline ensure(wanted) { /* failed */
@@ -147,13 +143,13 @@ inline submit(one) { /* and run() */
     if :: workers_ > 0 || closed_ :: else -> ensure(1); unlock() fi; /* ensure_worker */
     if
     :: failed -> failed = false /* it throws */
-    :: else -> d_step { sought = (PLANTED(seekers_read_early) -> seekers_ : 0);
-            if :: self -> submitted++ :: else -> submitted_++; is_late = closing fi; begun = begun | !is_late << one };
+    :: else -> sought = (PLANTED(seekers_read_early) -> seekers_ : 0); submitted_++; /* count_in_and_push */
+        d_step { is_late = closing && !self; begun = begun | !is_late << one };
         if
         :: is_late -> submitted_--; submit_late(one)
         :: else -> push(one);
             seen = held_; d_step { may = (seen < limit_); seen = 0 }; /* is_cared_for; is_one_enough may say either */
-            if :: !may || seeking > 0 :: may && seeking < 2 -> if :: is_empty :: else -> balance(1); unlock() fi fi;
+            if :: !may || seeking > 0 :: may && seeking < 2 -> if :: queued == 0 :: else -> balance(1); unlock() fi fi;
             d_step { may = false; sought = 0 }
         fi
     fi }
@@ -168,10 +164,10 @@ inline wait() {
 inline pop_past_gap() { /* next */
     do
     :: pop(); if :: next != NONE -> break :: else -> seen = held_ fi;
-        are_wanted_back(); if :: is_wanted_back || is_empty -> is_wanted_back = false; break :: else fi
+        are_wanted_back(); if :: is_wanted_back || queued == 0 -> is_wanted_back = false; break :: else fi
     od }
 #define is_forsaken (self && unblocked == 0 && growing_ == 0 && has_free && !PLANTED(no_last_resort))
-inline may_run_last() { if :: is_forsaken -> seen = seekers_; has_more_than_seen() :: else fi } /* may */
+inline may_run_last() { if :: is_forsaken -> seen = seekers_; may = (queued > seen); seen = 0 :: else fi } /* may */
 inline run_as_last_resort() {
     balance(1); may_run_last();
     if
@@ -205,10 +201,10 @@ inline hand_on() {
     :: seeks == 0
     :: d_step { else -> sought = seeks; stop_seeking() };
         seen = held_; d_step { may = (seen < limit_ && !PLANTED(no_hand_on)); seen = 0 };
-        if :: may && !is_empty -> balance(3 - sought); unlock() :: else fi;
+        if :: may && queued > 0 -> balance(3 - sought); unlock() :: else fi;
         d_step { may = false; sought = 0 }
     fi }
-inline finish_job() { d_step { finished++; over = over | bit_of(next); next = NONE } }
+inline finish_job() { d_step { finished_++; over = over | bit_of(next); next = NONE } }
 inline serve() {
     do
     :: pop(); if :: next == NONE -> look_around(); pop_past_gap() :: else fi; /* find */
