@@ -25,7 +25,7 @@
 #include <climits>            // INT_MAX
 #include <condition_variable> // sleeping
 #include <cstddef>            // size_t, max_align_t
-#include <cstdint>            // uint64_t, SIZE_MAX
+#include <cstdint>            // uint64_t
 #include <cstdlib>            // atexit, abort
 #include <exception>          // exception_ptr
 #include <future>             // promise, future, shared_future
@@ -181,6 +181,12 @@ template<class F> void callback(F&& callback);
 // --- engine: platform ------------------------------------------------------------------------------------------------
 // What differs from one system or processor to the next, as functions of one meaning.
 namespace detail {
+inline constexpr auto relaxed = std::memory_order_relaxed;
+inline constexpr auto acquire = std::memory_order_acquire;
+inline constexpr auto release = std::memory_order_release;
+inline constexpr auto acq_rel = std::memory_order_acq_rel;
+inline constexpr auto seq_cst = std::memory_order_seq_cst; // in the handshake, see pool, and beside it
+
 #if defined(__linux__)
 /// For debuggers and `ps -L`.
 inline void name_this_thread() noexcept { ::pthread_setname_np(::pthread_self(), "background"); }
@@ -205,40 +211,6 @@ inline void nap() noexcept {
 inline void after_fork_in_child(void (*)()) noexcept {}
 inline void nap() noexcept { std::this_thread::sleep_for(std::chrono::microseconds(50)); }
 #endif
-
-/// Counts how often it rings, and lets threads sleep until then. Without a lock where it can be done, as exit() in a
-/// signal handler may interrupt a sleeper for ever, at any instruction, and would leave the lock taken.
-class bell {
-public:
-    int rings() const noexcept { return rings_.load(std::memory_order_relaxed); }
-#if defined(SYS_futex)
-    void ring() noexcept {
-        rings_.fetch_add(1, std::memory_order_relaxed);
-        ::syscall(SYS_futex, &rings_, wake, INT_MAX);
-    }
-    /// Sleeps until it has rung once more than `heard`, or for no reason.
-    void sleep(int heard) noexcept { ::syscall(SYS_futex, &rings_, wait_while, heard, nullptr); }
-
-private:
-    static constexpr int wait_while = 128; // FUTEX_WAIT_PRIVATE, see futex(2): not every C library brings its header
-    static constexpr int wake = 129;       // FUTEX_WAKE_PRIVATE
-#else
-    void ring() noexcept {
-        std::unique_lock<std::mutex> const lock(mutex_);
-        rings_.fetch_add(1, std::memory_order_relaxed);
-        rung_.notify_all();
-    }
-    void sleep(int heard) noexcept {
-        std::unique_lock<std::mutex> lock(mutex_);
-        if (rings() == heard) rung_.wait(lock);
-    }
-
-private:
-    std::mutex mutex_{};
-    std::condition_variable rung_{};
-#endif
-    std::atomic<int> rings_{0};
-};
 
 /// Tells the processor that this thread looks at something again and again.
 inline void pause_briefly() noexcept {
@@ -282,12 +254,6 @@ struct inside {
     }
 };
 
-inline constexpr auto relaxed = std::memory_order_relaxed;
-inline constexpr auto acquire = std::memory_order_acquire;
-inline constexpr auto release = std::memory_order_release;
-inline constexpr auto acq_rel = std::memory_order_acq_rel;
-inline constexpr auto seq_cst = std::memory_order_seq_cst; // in the handshake, see pool, and beside it
-
 /// The project's own tests define BACKGROUND_TESTING: then visit() stops a thread where they want it, and the pool
 /// checks its counters (see pool::check) whenever it unlocks its mutex. Nobody else should.
 #if defined(BACKGROUND_TESTING)
@@ -300,6 +266,46 @@ inline void visit(char const* place) {
 inline constexpr bool testing = false;
 inline void visit(char const*) noexcept {}
 #endif
+
+/// Where threads sleep until something in the pool changes. Guarded by the mutex of the pool. It has no lock of its own
+/// where that can be done, as exit() in a signal handler may interrupt a sleeper for ever, at any instruction.
+class bell {
+public:
+    /// Sleeps until the next ring(), or for no reason; the lock is released meanwhile.
+    template<class Lock> void wait(Lock& lock) noexcept {
+        int const heard = rings_.load(relaxed);
+        sleepers_.fetch_add(1, relaxed);
+        lock.unlock();
+        sleep(heard);
+        lock.lock();
+        sleepers_.fetch_sub(1, relaxed);
+    }
+    void ring() noexcept {
+        if (!is_awaited()) return;
+        rings_.fetch_add(1, relaxed);
+        wake_all();
+    }
+    bool is_awaited() const noexcept { return sleepers_.load(relaxed) > 0; } // a hint, without the lock
+
+private:
+#if defined(SYS_futex) // 128 is FUTEX_WAIT_PRIVATE, 129 FUTEX_WAKE_PRIVATE: not every C library brings their header
+    void sleep(int heard) noexcept { ::syscall(SYS_futex, &rings_, 128, heard, nullptr); }
+    void wake_all() noexcept { ::syscall(SYS_futex, &rings_, 129, INT_MAX); }
+#else
+    void sleep(int heard) noexcept {
+        std::unique_lock<std::mutex> lock(mutex_);
+        if (rings_.load(relaxed) == heard) rung_.wait(lock);
+    }
+    void wake_all() noexcept {
+        std::unique_lock<std::mutex> const lock(mutex_); // who has heard no ring sleeps already
+        rung_.notify_all();
+    }
+    std::mutex mutex_{};
+    std::condition_variable rung_{};
+#endif
+    std::atomic<int> rings_{0};
+    std::atomic<int> sleepers_{0}; // who was told is one until it has the lock again
+};
 
 // --- engine: memory --------------------------------------------------------------------------------------------------
 /// A job lives in one piece of memory, made by the submitting thread and freed by another: the worst case for malloc
@@ -606,13 +612,13 @@ private:
 };
 
 // --- engine: queue ---------------------------------------------------------------------------------------------------
-/// One list, first in first out, and three counts that tell all: queued are the jobs that were submitted and not popped,
-/// outstanding those that were submitted and have not finished. A submitter counts its job in, exchanges the tail and
+/// One list, first in first out, and three counts of jobs: those that were submitted and not popped are queued, those
+/// that were submitted and have not finished are outstanding. A submitter counts its job in, exchanges the tail and
 /// links: it takes no lock and waits for nobody. Workers pop under a lock of their own.
 ///
-/// The gap: a submitter has counted its job in and not yet linked it to the one before. Until it does, pop() finds
-/// nothing, there and behind, though the job is queued. A worker that would park tries again (pop_past_gap), and
-/// unlink() leaves the job in front of a gap where it is, as the submitter will write to it.
+/// The gap: a job is queued as soon as it is counted, but pop() finds it only when it is linked, and so those behind it
+/// once its submitter has exchanged the tail. A worker that would park tries again (pop_past_gap). unlink() leaves the
+/// job in front of a gap where it is, as the submitter will write to it.
 class queue {
 public:
     void count_in() noexcept { submitted_.fetch_add(1, seq_cst); } // handshake
@@ -632,26 +638,23 @@ public:
         lock();
         job* const first = first_.load(acquire); // pairs with push
         bool const is_popped = first && !counts.are_wanted_back() && unlink(*first);
-        if (is_popped) popped_.store(popped() + 1, release); // pairs with queued
+        if (is_popped) popped_.store(popped_.load(relaxed) + 1, release); // pairs with queued
         unlock();
         return is_popped ? first : nullptr;
     }
-    /// release: who counts a job as finished sees all that it did; pairs with outstanding.
+    /// release: who sees the count sees all that the job did; pairs with outstanding.
     void count_finished() noexcept { finished_.fetch_add(1, release); }
     /// A hint, that saves the lock.
     bool seems_empty() const noexcept { return !first_.load(relaxed); }
-    std::size_t popped() const noexcept { return popped_.load(relaxed); }
-    /// Both read first what follows: so they never come out too small. (finished_read_last)
-    std::size_t queued() const noexcept {
-        std::size_t const popped = popped_.load(acquire); // pairs with pop
-        return submitted_.load(seq_cst) - popped;         // handshake
-    }
-    std::size_t outstanding() const noexcept {
-        std::size_t const finished = finished_.load(acquire); // pairs with count_finished
-        return submitted_.load(seq_cst) - finished;           // see drain
-    }
+    std::size_t queued() const noexcept { return submitted_but_not(popped_); }        // pairs with pop
+    std::size_t outstanding() const noexcept { return submitted_but_not(finished_); } // pairs with count_finished
 
 private:
+    /// Reads the later count first: so it never comes out too small. (finished_read_last)
+    std::size_t submitted_but_not(std::atomic<std::size_t> const& later) const noexcept {
+        std::size_t const count = later.load(acquire);
+        return submitted_.load(seq_cst) - count; // handshake; see also drain
+    }
     void lock() noexcept {
         for (unsigned tries = 0; popping_.exchange(1, acquire) != 0; ++tries) pause_or_nap(tries); // pairs with unlock
     }
@@ -731,41 +734,19 @@ private:
     int skips_ = fewest_skips; // one wait in so many tries
     int skipped_ = 0;
 };
-/// Where threads sleep until something in the pool changes. Guarded by the mutex of the pool. What exit() in a signal
-/// handler leaves behind when it interrupts a wait() stops nobody. (glibc's notify_all() waits for those that it told.)
-class change_bell {
-public:
-    /// Sleeps until the next ring(), or for no reason; the lock is released meanwhile.
-    template<class Lock> void wait(Lock& lock) noexcept {
-        int const heard = bell_.rings();
-        sleepers_.fetch_add(1, relaxed);
-        lock.unlock();
-        bell_.sleep(heard);
-        lock.lock();
-        sleepers_.fetch_sub(1, relaxed);
-    }
-    void ring() noexcept {
-        if (is_awaited()) bell_.ring();
-    }
-    bool is_awaited() const noexcept { return sleepers_.load(relaxed) > 0; } // a hint, without the lock
-
-private:
-    bell bell_{};
-    std::atomic<int> sleepers_{0};
-};
-
 // --- engine: pool ----------------------------------------------------------------------------------------------------
-/// A thread of the pool. Never deleted, but used again.
+/// A thread of the pool. Never deleted, as let_roll() may look at it at any time; but used again.
 struct alignas(64) worker {
+    std::atomic<unsigned> rolls{0};                // jobs that it has sought; written by the worker, read by all
     int seeks = 0;                                 // its part of seekers_; the worker's own
     patience looks{std::chrono::microseconds(50)}; // around for jobs
     patience defers{std::chrono::microseconds(5)}; // its next job, see let_roll
     bool is_exiting = false;                       // its job has called exit(); the worker's own
-    std::thread thread{};                          // its starter's until it is counted; joined by who takes last_left_
+    std::thread thread{};                          // its starter's until it is enlisted; joined by who takes last_left_
     // guarded by the pool's mutex:
     bool (*is_ready)(void*) = nullptr; // asks what its job waits for in get(); null if it does not
     void* awaited = nullptr;           // what that is
-    std::thread::id id{};              // from when its starter counts it until it leaves
+    std::thread::id id{};              // from when its starter enlists it until it leaves
     worker* next_of_all = nullptr;
     worker* next_spare = nullptr;
 };
@@ -773,10 +754,11 @@ struct alignas(64) worker {
 struct thread_state {
     worker* self = nullptr;                        // the worker that this thread is, if any
     bool is_running = false;                       // a job is on this thread's stack
-    bool is_waiting = false;                       // and has given its slot away
     bool has_ended = false;                        // its thread_guard is destroyed
     int inline_jobs = 0;                           // on this thread's stack, for which the drain waits
     patience looks{std::chrono::microseconds(50)}; // in get() and wait()
+    /// Whether a worker's job is on this thread's stack.
+    bool is_in_job() const noexcept { return self && is_running; }
 };
 inline thread_state& this_thread() noexcept {
     static thread_local thread_state state;
@@ -852,7 +834,7 @@ public:
         if (!count_in_and_push(next)) return submit_late(next);
         if (!is_cared_for()) lock_and_balance(1);
     }
-    /// Makes sure that there is a worker; returns what kept it from starting, or null.
+    /// Makes sure that there is a worker, or throws what kept it from starting.
     void ensure_worker() {
         if (workers_.load(relaxed) > 0 || is_closed()) return;
         lock_type lock(*this);
@@ -881,7 +863,6 @@ public:
         me.self->is_ready = is_ready;
         me.self->awaited = awaited;
         step_aside(lock);
-        me.is_waiting = true;
     }
     /// Takes a slot again, before queued jobs get one. When the pool has closed it never returns, as static objects may
     /// be gone: only exit() in a job leaves others blocked.
@@ -896,7 +877,6 @@ public:
         }
         while (granted_ == 0) lock.wait(slot_granted_);
         --granted_;
-        me.is_waiting = false;
     }
     /// A worker's life. At its end it joins the one that left before; the next one, or the drain, joins this.
     void work(worker& self) noexcept {
@@ -952,13 +932,14 @@ private:
     /// Between two jobs, lets the worker that popped last go on alone for 5 microseconds, if lately that was good for
     /// many jobs: they and the queue stay in the cache of one processor. So a job in a job costs 140, not 260 ns.
     void let_roll(worker& self) noexcept {
+        self.rolls.store(self.rolls.load(relaxed) + 1, relaxed);
         worker const* const other = rolling_.load(acquire); // pairs with the store below
         if (other == &self || self.seeks > 0) return;
         if (other && !queue_.seems_empty() && self.defers.pays()) {
-            std::size_t const before = queue_.popped();
+            unsigned const before = other->rolls.load(relaxed);
             auto const deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(5);
             while (std::chrono::steady_clock::now() < deadline) pause_briefly();
-            self.defers.learn(queue_.popped() - before >= 16);
+            self.defers.learn(other->rolls.load(relaxed) - before >= 16);
         }
         rolling_.store(&self, release); // a worker that may be new
     }
@@ -1017,11 +998,12 @@ private:
     }
 
     // Decisions, made under mutex_ from balance() on. What has a parameter `lock` may release it meanwhile.
-    /// False, and does nothing, if the program ends and this thread is no worker.
+    /// False, and takes the count back, if the program ends and this is no worker's job.
     bool count_in_and_push(job& next) noexcept {
-        inside const counted;
+        inside const submitting;
         queue_.count_in();
-        bool const is_late = is_closing() && !detail::this_thread().self;
+        visit("counted");
+        bool const is_late = is_closing() && !detail::this_thread().is_in_job();
         is_late ? queue_.count_out() : queue_.push(next);
         return !is_late;
     }
@@ -1061,7 +1043,8 @@ private:
             slot_granted_.notify_one();
         }
     }
-    /// Whether there is a slot, and a job for which nobody looks and nobody comes.
+    /// Whether there is a slot, and a job for which nobody looks and nobody comes. There is none when the pool has
+    /// closed: what is counted in then is about to be counted out.
     bool may_send() const noexcept {
         auto const seekers = static_cast<std::size_t>(seekers_.load(seq_cst)); // handshake
         return !is_closed() && slots_.has_free() && queue_.queued() > seekers;
@@ -1081,7 +1064,7 @@ private:
         grant();
         return false;
     }
-    /// Sees to it that so many workers do not wait in get(). False if that needs a thread which cannot be had.
+    /// Sees to it that so many workers do not wait in get(). Throws if that needs a thread which cannot be had.
     void ensure(lock_type& lock, int wanted) {
         while (unblocked() < wanted && !is_closed()) {
             bool const others_start = growing_ > 0 && inside::depth() == 1; // not this thread, amid start()
@@ -1098,15 +1081,15 @@ private:
     bool start(lock_type& lock) noexcept {
         inside const starting;
         ++growing_;
-        worker* fresh = spare_;
-        bool const is_new = !fresh;
-        if (fresh) spare_ = fresh->next_spare;
+        worker* const spare = spare_;
+        if (spare) spare_ = spare->next_spare;
+        worker* fresh = spare;
         lock.unlock();
         visit("start");
         bool const has_started = start_thread(fresh, lock.why);
         lock.lock();
         --growing_;
-        if (is_new && fresh) fresh->next_of_all = std::exchange(all_, fresh);
+        if (fresh != spare) fresh->next_of_all = std::exchange(all_, fresh);
         has_started ? enlist(*fresh) : give_up(fresh);
         if (parked_ > limit()) worker_sent_.notify_all(); // who has to leave has waited for this, see sleep
         changed_.ring();
@@ -1164,7 +1147,7 @@ private:
 
     // The end: see lifetime.
     void submit_late(job& next) noexcept;
-    bool is_closing() const noexcept { return closing_.load(seq_cst); }
+    bool is_closing() const noexcept { return closing_.load(seq_cst); } // see drain
     bool is_closed() const noexcept { return closed_.load(relaxed); }
     std::size_t cut_off() const noexcept;
     void close_at_lull() noexcept;
@@ -1193,7 +1176,7 @@ private:
     alignas(64) std::mutex mutex_{};
     std::condition_variable worker_sent_{};  // where parked workers sleep
     std::condition_variable slot_granted_{}; // where jobs sleep until they have their slot again
-    change_bell changed_{};       // for wait() and drain(), and who waits for another thread's start of a worker
+    bell changed_{};              // for wait() and drain(), and who waits for another thread's start of a worker
     int parked_ = 0;              // workers
     int unparks_ = 0;             // so many workers were sent and are not awake yet
     int growing_ = 0;             // workers that are being started
@@ -1214,7 +1197,6 @@ private:
 // first lull, when no job is queued or running; whoever makes the lull closes it, under the mutex. From then on jobs
 // run inline, on the thread that submits them. What has begun to run inline before is waited for as well.
 inline void pool::submit_late(job& next) noexcept {
-    visit("late");
     lock_type lock(*this);
     if (!is_closed() && late_ > 0) {
         --late_;
@@ -1232,7 +1214,7 @@ inline void pool::submit_late(job& next) noexcept {
     lock.lock();
     --inline_;
     --inline_jobs;
-    changed_.ring();
+    changed_.ring(); // that this job was counted in for a moment may have hidden a lull, too
 }
 /// How many jobs the drain does not wait for, when a job has called exit(): that one, and those that wait in get(),
 /// since it may be for the exiting one. But not those whose future is ready: they may not know. (ready_is_cut_off)
@@ -1256,9 +1238,9 @@ inline void pool::close_at_lull() noexcept {
 /// as blocked from here on; and where all others wait in get() and no thread can be had, it runs what is queued itself.
 inline void pool::drain() noexcept {
     thread_state& me = detail::this_thread();
-    worker* const exiting = me.is_running ? me.self : nullptr;
+    worker* const exiting = me.is_in_job() ? me.self : nullptr;
     // exit() in a signal handler, on a worker that is parked or waits, or amid the pool: nothing can be done
-    if (me.is_waiting || (me.self && !exiting)) ++inside::depth(); // nor at the next call
+    if (me.self && (!exiting || exiting->is_ready)) ++inside::depth(); // nor at the next call
     if (in_dll() || inside::depth() > 0) return;
     lock_type lock(*this);
     if (is_closed() && (exits_ == 0 || me.has_ended)) return; // it has drained; but main stays while a job exits
@@ -1383,16 +1365,15 @@ inline void worker_main(worker* self) noexcept {
 template<class Awaited> void look_then_wait(Awaited& awaited) {
     using namespace std::chrono_literals;
     thread_state& me = detail::this_thread();
-    if (me.is_waiting) return; // called by the wait() below
+    if (me.self && me.self->is_ready) return; // called by the wait() below
     auto const is_ready = [](void* future) {
         return static_cast<Awaited*>(future)->wait_for(0s) != std::future_status::timeout; // but ready, or deferred
     };
     void* const future = const_cast<std::remove_const_t<Awaited>*>(std::addressof(awaited));
-    bool const is_in_job = me.self && me.is_running;
-    bool const may_look = !is_in_job || the_pool().limit() > 1; // with one slot no other job can be at it
+    bool const may_look = !me.is_in_job() || the_pool().limit() > 1; // with one slot no other job can be at it
     auto const found = [&] { return is_ready(future); };
     if (found() || (may_look && me.looks.look(found))) return;
-    if (!is_in_job) return;
+    if (!me.is_in_job()) return;
     bool constexpr may_ask = asks_without_lock<std::remove_const_t<Awaited>>;
     the_pool().block(
         may_ask ? is_ready : +[](void*) { return false; }, future);

@@ -2,7 +2,11 @@
 // SPDX-License-Identifier: MIT
 #include "catch.hpp"
 #include "pauses.hpp"
+#include "pool.hpp"
 #include "support.hpp"
+
+#include <chrono>
+#include <vector>
 
 using support::await;
 using support::latch;
@@ -31,6 +35,24 @@ TEST_CASE("A worker that has not seen n fall takes no job that was submitted aft
     may_end.count_down();
     background::wait();
     CHECK_FALSE(beside);
+}
+
+TEST_CASE("A job stays queued while its successor is being linked to it, and all run in order") {
+    std::vector<int> order; // one job at a time
+    support::closed_pool pool;
+    background::run([&] { order.push_back(1); });
+    pauses::next_at = "gap";
+    std::thread submitter([&] { background::run([&] { order.push_back(2); }); });
+    await([] { return pauses::reached.load(); }); // the second job is counted, and not linked to the first
+    auto last = background::run([&] { order.push_back(3); });
+    CHECK(background::pending() == 4);
+    pool.open();
+    support::give_way(); // to the worker, which finds the first job
+    CHECK(last.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
+    pauses::released = true;
+    submitter.join();
+    last.get();
+    CHECK(order == std::vector<int>{1, 2, 3});
 }
 
 #ifdef __linux__

@@ -1,4 +1,5 @@
-// wait() does not wait for a job that came when the pool had closed: it is counted in and out again, and runs inline.
+// A job that comes when the pool has closed is counted in and out again, and runs inline: wait() does not wait for it,
+// and no worker is started for it.
 // SPDX-License-Identifier: MIT
 #include "../pauses.hpp"
 #include "frame.hpp"
@@ -7,11 +8,18 @@ namespace {
 
 std::atomic<bool> ran{false};
 
+void start_none(const char* place) {
+    frame::demand(place != std::string("start"), "no worker is started when the pool has closed");
+    pauses::pause(place);
+}
+
 const struct ends_late {
     ~ends_late() {
-        pauses::next_at = "late"; // its job counts, and the pool has closed
+        background::detail::visitor = start_none;
+        pauses::next_at = "counted"; // in, and not out again
         std::thread late([] { background::run([] { ran = true; }); });
         support::await([] { return pauses::reached.load(); });
+        background::n = 3; // which sees to it that what is queued is taken
         background::wait();
         std::thread([] { background::wait(); }).join();
         pauses::released = true;

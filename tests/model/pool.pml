@@ -15,7 +15,7 @@
 #define all_but_first(set) (set & (set - 1))
 #define LOCALS byte next = NONE, seeks, fresh, object, seen, sought, before, most_sent; \
     bool may, starts, leaves, failed, is_wanted_back, idle, was_idle, is_late, is_untold; short sum
-bool popping_, closing, closed_; byte mutex_;       /* whose it is */
+bool popping_, closing_, closed_; byte mutex_;       /* whose it is */
 byte limit_, held_, resuming_, seekers_, workers_, retry_, submitted_, finished_;
 byte parked_, unparks_, growing_, blocked_, granted_, exits_, late_ = 1, inline_, last_left_, spare_;
 byte worker_sent_, slot_granted_, changed_;         /* sets of processes that sleep there */
@@ -23,7 +23,7 @@ byte queue_[4], popped_, tail_, unlinked;           /* jobs by their place; a se
 byte awaited[4];                                    /* so many jobs wait for this one's future in get() */
 #define has_free (held_ < limit_)
 #define length (tail_ - popped_)                    /* of the list */
-#define queued (submitted_ - popped_)
+#define queued (submitted_ - popped_)               /* at once: an older popped_ only asks for one more look */
 #define is_first_linked (length > 0 && !(unlinked & bit_of(queue_[popped_])))
 #define unblocked (workers_ - blocked_)
 #define accounted (held_ + parked_ + blocked_ + resuming_)
@@ -34,7 +34,7 @@ inline unlock() { d_step { /* (1) */
     assert(workers_ == accounted || (growing_ > 0 && workers_ < accounted));
     assert((resuming_ == 0 || !has_free) && held_ >= unparks_ + granted_); mutex_ = 0 } }
 inline sleep_on(condition) { atomic { condition = condition | me; unlock() } }
-inline lock_awake(condition) { /* after that; a spurious wake-up from the bell is more than the header allows */
+inline lock_awake(condition) { /* after that, or for no reason */
     if
     :: !(condition & me)
     :: (condition & me) && spurious > 0 -> spurious--; condition = condition & ~me; is_untold = PLANTED(wakes_untold)
@@ -74,7 +74,7 @@ inline ring_if_idle() { is_idle(); d_step { if :: idle -> ring() :: else fi; idl
 #define cut_off (exits_ + cut_off_by(0) + cut_off_by(1) + cut_off_by(2) + cut_off_by(3))
 inline close_at_lull() {
     if
-    :: !closing || closed_ || (growing_ > 0 && !PLANTED(closes_while_growing))
+    :: !closing_ || closed_ || (growing_ > 0 && !PLANTED(closes_while_growing))
     :: else -> sum = (PLANTED(cut_off_read_first) -> 0 - cut_off : 0); outstanding();
         d_step { sum = sum - (PLANTED(cut_off_read_first) -> 0 : cut_off);
             if :: sum == 0 -> closed_ = true; notify_all(worker_sent_); ring() :: else fi; sum = 0; was_idle = false }
@@ -112,7 +112,8 @@ inline balance(at_most) {
         if
         :: atomic { resuming_ > 0 -> resuming_--; granted_++; /* grant */
             if :: notify_one(slot_granted_) :: notify_another(slot_granted_) fi }
-        :: resuming_ == 0 -> before = popped_; d_step { may = (submitted_ - before > seen && !closed_); seen = 0; before = 0 };
+        :: resuming_ == 0 -> before = popped_; d_step { may = (submitted_ - before > seen && !closed_);
+                seen = 0; before = 0 };
             if :: may -> may = false; send() :: else -> most_sent = 0; break fi
         fi
     od }
@@ -144,7 +145,7 @@ inline submit(one) { /* and run() */
     if
     :: failed -> failed = false /* it throws */
     :: else -> sought = (PLANTED(seekers_read_early) -> seekers_ : 0); submitted_++; /* count_in_and_push */
-        d_step { is_late = closing && !self; begun = begun | !is_late << one };
+        d_step { is_late = closing_ && !self; begun = begun | !is_late << one };
         if
         :: is_late -> submitted_--; submit_late(one)
         :: else -> push(one);
@@ -178,7 +179,7 @@ inline run_as_last_resort() {
     fi }
 #define join(left) !(alive & left)
 inline drain() { /* by a worker: exit() in its job */
-    atomic { lock(); closing = true };
+    atomic { lock(); closing_ = true };
     if :: self -> d_step { exits_++; job_waits(); next = NONE }; step_aside() :: else fi;
     do
     :: atomic { lock_awake(changed_) }; close_at_lull();

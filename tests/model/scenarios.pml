@@ -6,7 +6,7 @@
 #define no_second_look 2 /* two_gets: balance goes away when a start is refused, though somebody has parked meanwhile */
 #define slot_kept 3 /* get_with_one: block does not give the slot back */
 #define wanted_back_read_early 4 /* n_falls: pop asks whether slots are wanted back before it looks at the first job */
-#define seekers_read_early 5 /* plain: submit reads seekers_ before it pushes */
+#define seekers_read_early 5 /* plain: submit reads seekers_ before it counts its job in */
 #define closes_while_growing 6 /* stampede: the pool closes while a worker is being started */
 #define resumes_last 7 /* get_with_one: unblock grants no slot, and waits until somebody else does */
 #define starts_at_once 8 /* stampede: ensure does not wait for what another thread starts */
