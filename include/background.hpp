@@ -271,7 +271,7 @@ inline void visit(char const*) noexcept {}
 /// where that can be done, as exit() in a signal handler may interrupt a sleeper for ever, at any instruction.
 class bell {
 public:
-    /// Sleeps until the next ring(), or for no reason; the lock is released meanwhile.
+    /// Sleeps until the next ring(); the lock is released meanwhile.
     template<class Lock> void wait(Lock& lock) noexcept {
         int const heard = rings_.load(relaxed);
         sleepers_.fetch_add(1, relaxed);
@@ -289,12 +289,14 @@ public:
 
 private:
 #if defined(SYS_futex) // 128 is FUTEX_WAIT_PRIVATE, 129 FUTEX_WAKE_PRIVATE: not every C library brings their header
-    void sleep(int heard) noexcept { ::syscall(SYS_futex, &rings_, 128, heard, nullptr); }
+    void sleep(int heard) noexcept {
+        while (rings_.load(relaxed) == heard) ::syscall(SYS_futex, &rings_, 128, heard, nullptr);
+    }
     void wake_all() noexcept { ::syscall(SYS_futex, &rings_, 129, INT_MAX); }
 #else
     void sleep(int heard) noexcept {
         std::unique_lock<std::mutex> lock(mutex_);
-        if (rings_.load(relaxed) == heard) rung_.wait(lock);
+        while (rings_.load(relaxed) == heard) rung_.wait(lock);
     }
     void wake_all() noexcept {
         std::unique_lock<std::mutex> const lock(mutex_); // who has heard no ring sleeps already
