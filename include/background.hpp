@@ -744,13 +744,13 @@ struct alignas(64) worker {
     patience looks{std::chrono::microseconds(50)}; // around for jobs
     patience defers{std::chrono::microseconds(5)}; // its next job, see let_roll
     bool is_exiting = false;                       // its job has called exit(); the worker's own
-    std::thread thread{};                          // its starter's until it is enlisted; joined by who takes last_left_
+    std::thread thread{};                          // its starter's until it is enlisted; joined by who takes left_
     // guarded by the pool's mutex:
     bool (*is_ready)(void*) = nullptr; // asks what its job waits for in get(); null if it does not
     void* awaited = nullptr;           // what that is
     std::thread::id id{};              // from when its starter enlists it until it leaves
     worker* next_of_all = nullptr;
-    worker* next_spare = nullptr;
+    worker* next_left = nullptr;
 };
 /// What a thread knows of itself, and no other. Never destroyed: usable in destructors of thread-local objects.
 struct thread_state {
@@ -880,7 +880,8 @@ public:
         while (granted_ == 0) lock.wait(slot_granted_);
         --granted_;
     }
-    /// A worker's life. At its end it joins the one that left before; the next one, or the drain, joins this.
+    /// A worker's life. At its end it joins those that have left before, and is joined by one that leaves later, or by
+    /// the drain. Who is to be joined joins nobody any more: no worker's end takes longer than that of one other.
     void work(worker& self) noexcept {
         lock_type lock(*this);
         while (sleep(lock, self)) {
@@ -892,13 +893,18 @@ public:
         --parked_;
         self.id = std::thread::id();
         workers_.fetch_sub(1, relaxed);
-        worker* const before = std::exchange(last_left_, &self);
-        changed_.ring();
-        if (!before) return;
+        ++leaving_;
+        worker* before = std::exchange(left_, nullptr);
         lock.unlock();
-        before->thread.join();
+        join(before);
         lock.lock();
-        before->next_spare = std::exchange(spare_, before);
+        while (before) {
+            worker& joined = *std::exchange(before, before->next_left);
+            joined.next_left = std::exchange(spare_, &joined);
+        }
+        --leaving_;
+        self.next_left = std::exchange(left_, &self);
+        changed_.ring();
     }
     void drain() noexcept;
     void start_over() noexcept;
@@ -979,6 +985,9 @@ private:
     int stop_seeking(worker& self) noexcept {
         if (self.seeks > 0) seekers_.fetch_sub(self.seeks, seq_cst); // handshake
         return std::exchange(self.seeks, 0);
+    }
+    static void join(worker* left) noexcept {
+        for (; left; left = left->next_left) left->thread.join();
     }
     void run_and_count(job& next) noexcept {
         run_inline(next);
@@ -1084,7 +1093,7 @@ private:
         inside const starting;
         ++growing_;
         worker* const spare = spare_;
-        if (spare) spare_ = spare->next_spare;
+        if (spare) spare_ = spare->next_left;
         worker* fresh = spare;
         lock.unlock();
         visit("start");
@@ -1105,7 +1114,7 @@ private:
         retry_next_ = 1;
     }
     void give_up(worker* fresh) noexcept {
-        if (fresh) fresh->next_spare = std::exchange(spare_, fresh);
+        if (fresh) fresh->next_left = std::exchange(spare_, fresh);
         if (retry_.load(relaxed) > 0) return;
         retry_.store(retry_next_, relaxed); // more and more seldom, as each try may cost more than a job
         retry_next_ = retry_next_ < 64 ? retry_next_ * 2 : 64;
@@ -1178,19 +1187,20 @@ private:
     alignas(64) std::mutex mutex_{};
     std::condition_variable worker_sent_{};  // where parked workers sleep
     std::condition_variable slot_granted_{}; // where jobs sleep until they have their slot again
-    bell changed_{};              // for wait() and drain(), and who waits for another thread's start of a worker
-    int parked_ = 0;              // workers
-    int unparks_ = 0;             // so many workers were sent and are not awake yet
-    int growing_ = 0;             // workers that are being started
-    int blocked_ = 0;             // workers whose jobs wait in get(), or that have called exit()
-    int granted_ = 0;             // jobs that have their slot again and are not awake yet
-    worker* all_ = nullptr;       // workers that ever were
-    worker* spare_ = nullptr;     // have left, for use again
-    worker* last_left_ = nullptr; // nobody has joined it
-    int exits_ = 0;               // jobs that have called exit()
-    int late_ = 64;               // so many jobs may other threads still submit while the pool drains
-    int inline_ = 0;              // jobs that run inline, begun before the pool closed
-    int retry_next_ = 1;          // what retry_ will be
+    bell changed_{};          // for wait() and drain(), and who waits for another thread's start of a worker
+    int parked_ = 0;          // workers
+    int unparks_ = 0;         // so many workers were sent and are not awake yet
+    int growing_ = 0;         // workers that are being started
+    int blocked_ = 0;         // workers whose jobs wait in get(), or that have called exit()
+    int granted_ = 0;         // jobs that have their slot again and are not awake yet
+    worker* all_ = nullptr;   // workers that ever were
+    worker* spare_ = nullptr; // have been joined, for use again
+    worker* left_ = nullptr;  // have left, to be joined
+    int leaving_ = 0;         // workers that are about to be among these
+    int exits_ = 0;           // jobs that have called exit()
+    int late_ = 64;           // so many jobs may other threads still submit while the pool drains
+    int inline_ = 0;          // jobs that run inline, begun before the pool closed
+    int retry_next_ = 1;      // what retry_ will be
 };
 
 // --- engine: lifetime ------------------------------------------------------------------------------------------------
@@ -1256,10 +1266,11 @@ inline void pool::drain() noexcept {
     }
     // The exit code is that of the job that calls exit(): main, which may return meanwhile, stays here. (With glibc
     // 2.41 and later the second of two exits waits for the first, for ever if that is main's.)
-    while (workers_.load(relaxed) > blocked_ || inline_ > 0 || (exits_ > 0 && !exiting)) changed_.wait(lock);
-    worker* const last = std::exchange(last_left_, nullptr);
+    while (workers_.load(relaxed) > blocked_ || leaving_ > 0 || inline_ > 0 || (exits_ > 0 && !exiting))
+        changed_.wait(lock);
+    worker* const left = std::exchange(left_, nullptr);
     lock.unlock();
-    if (last) last->thread.join();
+    join(left);
 }
 /// The pool goes on without this thread: in a job, or in a signal handler that may have interrupted anything.
 inline void pool::leave_out(lock_type& lock, worker* exiting) noexcept {

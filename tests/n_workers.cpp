@@ -35,6 +35,31 @@ TEST_CASE("Surplus workers retire when they are idle") {
     CHECK(marked_threads == 6);
 }
 
+TEST_CASE("Workers that retire do not wait for one another in a row") {
+    static std::atomic<int> ending{0};
+    static latch first_may_end;
+    struct slow_end {
+        ~slow_end() {
+            if (++ending == 1) first_may_end.wait();
+        }
+    };
+    constexpr int workers = 4;
+    background::n = workers;
+    latch everybody{workers};
+    for (int job = 0; job < workers; ++job) {
+        background::run([&everybody] {
+            thread_local const slow_end here;
+            everybody.arrive_and_wait();
+        });
+    }
+    background::wait();
+    background::n = 1;                 // one is slow, another may wait for it,
+    await([] { return ending >= 2; }); // and the third ends
+    first_may_end.count_down();
+    await([] { return ending == workers - 1; });
+    CHECK(ending == workers - 1);
+}
+
 TEST_CASE("Surplus workers retire as they finish") {
     background::n = 6;
     latch running{6};

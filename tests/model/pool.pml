@@ -17,7 +17,7 @@
     bool may, starts, leaves, failed, is_wanted_back, idle, was_idle, is_late, is_untold; short sum
 bool popping_, closing_, closed_; byte mutex_;       /* whose it is */
 byte limit_, held_, resuming_, seekers_, workers_, retry_, submitted_, finished_;
-byte parked_, unparks_, growing_, blocked_, granted_, exits_, late_ = 1, inline_, last_left_, spare_;
+byte parked_, unparks_, growing_, blocked_, granted_, exits_, late_ = 1, inline_, left_, leaving_, spare_;
 byte worker_sent_, slot_granted_, changed_;         /* sets of processes that sleep there */
 byte queue_[4], popped_, tail_, unlinked;           /* jobs by their place; a set of jobs, each behind a gap */
 byte awaited[4];                                    /* so many jobs wait for this one's future in get() */
@@ -184,11 +184,11 @@ inline drain() { /* by a worker: exit() in its job */
     do
     :: atomic { lock_awake(changed_) }; close_at_lull();
         if
-        :: closed_ && workers_ <= blocked_ && inline_ == 0 && (exits_ == 0 || self) -> break
+        :: closed_ && workers_ <= blocked_ && leaving_ + inline_ == 0 && (exits_ == 0 || self) -> break
         :: else -> may_run_last(); if :: may -> may = false; run_as_last_resort() :: else -> sleep_on(changed_) fi
         fi
     od;
-    atomic { fresh = last_left_; last_left_ = 0; unlock() };
+    atomic { fresh = left_; left_ = 0; unlock() };
     join(fresh); fresh = 0 }
 
 /* --- pool: what a worker does --- */
@@ -233,14 +233,15 @@ inline work() {
     :: atomic { alive & self; lock_awake(worker_sent_); /* sleep */
             if
             :: unparks_ > 0 || is_untold -> unparks_--; seeks = 1; unlock()
-            :: unparks_ == 0 && !is_untold && is_needless -> parked_--; workers_--;
+            :: unparks_ == 0 && !is_untold && is_needless -> parked_--; workers_--; leaving_++;
                 assert(joinable & self); joinable = joinable & ~self; /* its starter has assigned what others join */
-                fresh = last_left_; last_left_ = self; leaves = true; ring(); unlock()
+                fresh = left_; left_ = 0; leaves = true; unlock()
             :: else -> sleep_on(worker_sent_)
             fi };
         if
         :: seeks -> serve(); park()
-        :: leaves -> if :: fresh -> join(fresh); atomic { lock(); spare_ = spare_ | fresh; unlock() } :: else fi;
+        :: leaves -> join(fresh);
+            atomic { lock(); spare_ = spare_ | fresh; left_ = left_ | self; leaving_--; ring(); unlock() };
             d_step { fresh = 0; leaves = false; alive = alive & ~self }
         :: else
         fi
