@@ -894,6 +894,7 @@ public:
         self.id = std::thread::id();
         workers_.fetch_sub(1, relaxed);
         ++leaving_;
+        changed_.ring(); // a thread-local object of those before may be in wait()
         worker* before = std::exchange(left_, nullptr);
         lock.unlock();
         join(before);

@@ -235,7 +235,7 @@ inline work() {
             :: unparks_ > 0 || is_untold -> unparks_--; seeks = 1; unlock()
             :: unparks_ == 0 && !is_untold && is_needless -> parked_--; workers_--; leaving_++;
                 assert(joinable & self); joinable = joinable & ~self; /* its starter has assigned what others join */
-                fresh = left_; left_ = 0; leaves = true; unlock()
+                fresh = left_; left_ = 0; leaves = true; ring(); unlock()
             :: else -> sleep_on(worker_sent_)
             fi };
         if
