@@ -269,7 +269,7 @@ inline void visit(char const*) noexcept {}
 
 /// Where threads sleep until something in the pool changes. Guarded by the mutex of the pool. It has no lock of its own
 /// where that can be done, as exit() in a signal handler may interrupt a sleeper for ever, at any instruction.
-class bell {
+class change_bell {
 public:
     /// Sleeps until the next ring(); the lock is released meanwhile.
     template<class Lock> void wait(Lock& lock) noexcept {
@@ -1188,7 +1188,7 @@ private:
     alignas(64) std::mutex mutex_{};
     std::condition_variable worker_sent_{};  // where parked workers sleep
     std::condition_variable slot_granted_{}; // where jobs sleep until they have their slot again
-    bell changed_{};          // for wait() and drain(), and who waits for another thread's start of a worker
+    change_bell changed_{};   // for wait() and drain(), and who waits for another thread's start of a worker
     int parked_ = 0;          // workers
     int unparks_ = 0;         // so many workers were sent and are not awake yet
     int growing_ = 0;         // workers that are being started

@@ -35,6 +35,7 @@ TEST_CASE("Surplus workers retire when they are idle") {
     CHECK(marked_threads == 6);
 }
 
+#ifndef _WIN32 // there a thread-local destructor that waits keeps all other threads from ending
 TEST_CASE("Workers that retire do not wait for one another in a row") {
     static std::atomic<int> ending{0};
     static latch first_may_end;
@@ -59,6 +60,7 @@ TEST_CASE("Workers that retire do not wait for one another in a row") {
     await([] { return ending == workers - 1; });
     CHECK(ending == workers - 1);
 }
+#endif
 
 TEST_CASE("Surplus workers retire as they finish") {
     background::n = 6;
