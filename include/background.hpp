@@ -23,7 +23,7 @@
 #include <atomic>             // the queue, the flags that submitters read
 #include <chrono>             // how long to look before sleeping
 #include <climits>            // INT_MAX
-#include <condition_variable> // sleeping
+#include <condition_variable> // sleeping, where there is no futex
 #include <cstddef>            // size_t, max_align_t
 #include <cstdint>            // uint64_t
 #include <cstdlib>            // atexit, abort
@@ -267,11 +267,12 @@ inline constexpr bool testing = false;
 inline void visit(char const*) noexcept {}
 #endif
 
-/// Where threads sleep until something in the pool changes. Guarded by the mutex of the pool. It has no lock of its own
-/// where that can be done, as exit() in a signal handler may interrupt a sleeper for ever, at any instruction.
-class change_bell {
+/// Where threads sleep until it rings, in place of a condition variable: without a lock of its own where that can be,
+/// as exit() in a signal handler may interrupt a sleeper for ever, at any instruction. (And those of glibc may lose a
+/// wake-up up to 2.40: its bug 25847.) One begins to sleep under the mutex of the pool; it rings under it or after.
+class doorbell {
 public:
-    /// Sleeps until the next ring(); the lock is released meanwhile.
+    /// Sleeps until it rings, for this thread or another; the lock is released meanwhile.
     template<class Lock> void wait(Lock& lock) noexcept {
         int const heard = rings_.load(relaxed);
         sleepers_.fetch_add(1, relaxed);
@@ -280,10 +281,11 @@ public:
         lock.lock();
         sleepers_.fetch_sub(1, relaxed);
     }
-    void ring() noexcept {
+    /// Wakes so many who sleep, or more.
+    void ring(int count = INT_MAX) noexcept {
         if (!is_awaited()) return;
         rings_.fetch_add(1, relaxed);
-        wake_all();
+        wake(count);
     }
     bool is_awaited() const noexcept { return sleepers_.load(relaxed) > 0; } // a hint, without the lock
 
@@ -292,15 +294,15 @@ private:
     void sleep(int heard) noexcept {
         while (rings_.load(relaxed) == heard) ::syscall(SYS_futex, &rings_, 128, heard, nullptr);
     }
-    void wake_all() noexcept { ::syscall(SYS_futex, &rings_, 129, INT_MAX); }
+    void wake(int count) noexcept { ::syscall(SYS_futex, &rings_, 129, count); }
 #else
     void sleep(int heard) noexcept {
         std::unique_lock<std::mutex> lock(mutex_);
         while (rings_.load(relaxed) == heard) rung_.wait(lock);
     }
-    void wake_all() noexcept {
+    void wake(int count) noexcept {
         std::unique_lock<std::mutex> const lock(mutex_); // who has heard no ring sleeps already
-        rung_.notify_all();
+        count == 1 ? rung_.notify_one() : rung_.notify_all();
     }
     std::mutex mutex_{};
     std::condition_variable rung_{};
@@ -814,17 +816,8 @@ class pool {
         void unlock() noexcept {
             if constexpr (testing) of.check();
             unique_lock::unlock();
-            wake();
+            if (to_wake > 0) of.worker_sent_.ring(std::exchange(to_wake, 0));
             --inside::depth();
-        }
-        /// Sleeps until `told` is, or for no reason; the lock is released meanwhile.
-        void wait(std::condition_variable& told) noexcept {
-            if constexpr (testing) of.check();
-            wake();
-            told.wait(*this);
-        }
-        void wake() noexcept {
-            for (; to_wake > 0; --to_wake) of.worker_sent_.notify_one();
         }
         pool& of;
         int to_wake = 0;          // so many workers that were sent
@@ -846,7 +839,7 @@ public:
     void set_limit(int limit) noexcept {
         lock_type lock(*this);
         slots_.set_limit(limit);
-        worker_sent_.notify_all(); // some may have to leave
+        worker_sent_.ring(); // some may have to leave
         balance(lock, 1);
     }
     std::size_t outstanding() const noexcept { return queue_.outstanding(); }
@@ -869,6 +862,7 @@ public:
     /// Takes a slot again, before queued jobs get one. When the pool has closed it never returns, as static objects may
     /// be gone: only exit() in a job leaves others blocked.
     void unblock() noexcept {
+        inside const resuming; // exit() in a signal handler finds a job here that waits without saying so
         thread_state& me = detail::this_thread();
         lock_type lock(*this);
         me.self->is_ready = nullptr;
@@ -877,7 +871,7 @@ public:
             slots_.want_again();
             balance(lock, 1); // (resumes_last)
         }
-        while (granted_ == 0) lock.wait(slot_granted_);
+        while (granted_ == 0) slot_granted_.wait(lock);
         --granted_;
     }
     /// A worker's life. At its end it joins those that have left before, and is joined by one that leaves later, or by
@@ -916,7 +910,7 @@ private:
     /// but not while one is being started, maybe this: its starter has yet to count it. (leaves_while_growing)
     bool sleep(lock_type& lock, worker& self) noexcept {
         auto const is_needless = [this] { return growing_ == 0 && (is_closed() || parked_ > limit()); };
-        while (unparks_ == 0 && !is_needless()) lock.wait(worker_sent_); // (wakes_untold)
+        while (unparks_ == 0 && !is_needless()) worker_sent_.wait(lock); // (wakes_untold)
         if (unparks_ == 0) return false;
         --unparks_;
         self.seeks = one_comes;
@@ -1052,7 +1046,7 @@ private:
     void grant() noexcept {
         while (slots_.grant()) {
             ++granted_;
-            slot_granted_.notify_one();
+            slot_granted_.ring(1);
         }
     }
     /// Whether there is a slot, and a job for which nobody looks and nobody comes. There is none when the pool has
@@ -1103,7 +1097,7 @@ private:
         --growing_;
         if (fresh != spare) fresh->next_of_all = std::exchange(all_, fresh);
         has_started ? enlist(*fresh) : give_up(fresh);
-        if (parked_ > limit()) worker_sent_.notify_all(); // who has to leave has waited for this, see sleep
+        if (parked_ > limit()) worker_sent_.ring(); // who has to leave has waited for this, see sleep
         changed_.ring();
         return has_started;
     }
@@ -1186,9 +1180,9 @@ private:
     std::atomic<bool> closed_{false};  // jobs run inline; written under mutex_
     // guarded by mutex_
     alignas(64) std::mutex mutex_{};
-    std::condition_variable worker_sent_{};  // where parked workers sleep
-    std::condition_variable slot_granted_{}; // where jobs sleep until they have their slot again
-    change_bell changed_{};   // for wait() and drain(), and who waits for another thread's start of a worker
+    doorbell worker_sent_{};  // where parked workers sleep
+    doorbell slot_granted_{}; // where jobs sleep until they have their slot again
+    doorbell changed_{};      // for wait() and drain(), and who waits for another thread's start of a worker
     int parked_ = 0;          // workers
     int unparks_ = 0;         // so many workers were sent and are not awake yet
     int growing_ = 0;         // workers that are being started
@@ -1244,7 +1238,7 @@ inline void pool::close_at_lull() noexcept {
     std::size_t const left = outstanding(); // first: a future is ready before its job has finished (cut_off_read_first)
     if (left != cut_off()) return;
     closed_.store(true, relaxed);
-    worker_sent_.notify_all();
+    worker_sent_.ring();
     changed_.ring();
 }
 /// Waits until nothing is queued or running, and the workers have ended. If this is exit() in a job, its worker counts

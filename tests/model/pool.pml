@@ -34,7 +34,7 @@ inline unlock() { d_step { /* (1) */
     assert(workers_ == accounted || (growing_ > 0 && workers_ < accounted));
     assert((resuming_ == 0 || !has_free) && held_ >= unparks_ + granted_); mutex_ = 0 } }
 inline sleep_on(condition) { atomic { condition = condition | me; unlock() } }
-inline lock_awake(condition) { /* after that; a spurious wake-up from the bell is more than the header allows */
+inline lock_awake(condition) { /* after that; a spurious wake-up from the doorbell is more than the header allows */
     if
     :: !(condition & me)
     :: (condition & me) && spurious > 0 -> spurious--; condition = condition & ~me; is_untold = PLANTED(wakes_untold)
